@@ -1,0 +1,128 @@
+# stsd: make, make check, make demo, make install. See README.md.
+PREFIX        ?= /usr/local
+SYSCONFDIR    ?= /etc
+BINDIR        ?= $(PREFIX)/bin
+SBINDIR       ?= $(PREFIX)/sbin
+LIBEXECDIR    ?= $(PREFIX)/libexec
+MANDIR        ?= $(PREFIX)/share/man
+UNITDIR       ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR   ?= $(PREFIX)/lib/sysusers.d
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+CC            ?= cc
+CLANG         ?= clang
+PKG_CONFIG    ?= pkg-config
+CFLAGS        ?= -O2 -g
+B             ?= build
+
+VERSION  = 0.1.0
+
+# What is needed: to build, and to run all tests, as Debian packages.
+DEPS       = gcc make pkg-config libc6-dev libevent-dev libc-ares-dev libcurl4-openssl-dev \
+             libssl-dev liblmdb-dev libidn2-dev ca-certificates
+DEPS_CHECK = $(DEPS) postfix nsd unbound unbound-anchor nginx-light openssl python3 iproute2 \
+             util-linux procps binutils clang clang-format clang-tidy libclang-rt-dev \
+             mandoc shellcheck debootstrap dnsutils
+
+WARN = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+       -Wswitch-enum -Wformat=2 -Wvla -Wundef
+# Each hardening flag is used where the compiler knows it.
+try  = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null 2>/dev/null && echo $(1))
+HARDEN  := $(call try,-fstack-protector-strong) $(call try,-fstack-clash-protection) \
+           $(call try,-fcf-protection=full) $(call try,-ftrivial-auto-var-init=zero)
+ifeq ($(findstring -O0,$(CFLAGS))$(SAN),)
+HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+INCLUDE  = -Ilib -Ilib/io -Ipostfix -Idaemon
+DEFINES  = -D_GNU_SOURCE -DSTSD_VERSION='"$(VERSION)"' \
+           -DSTSD_CONFIG='"$(SYSCONFDIR)/stsd/stsd.conf"' \
+           -DSTSD_LIBEXEC='"$(LIBEXECDIR)/stsd"'
+LIBS_MIN = libevent_core lmdb
+LIBS_ALL = $(LIBS_MIN) libcares libcurl openssl libidn2
+ALL_CFLAGS = -std=c17 -fPIE $(WARN) $(HARDEN) $(INCLUDE) $(DEFINES) \
+             -ffile-prefix-map=$(CURDIR)/= -MMD -MP $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+ifeq ($(WERROR),1)
+ALL_CFLAGS += -Werror
+endif
+ifdef SAN # make SAN=address,undefined check
+B          := build/$(SAN)
+ALL_CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_LDFLAGS += -fsanitize=$(SAN)
+endif
+libs_min = $(shell $(PKG_CONFIG) --libs $(LIBS_MIN))
+libs_all = $(shell $(PKG_CONFIG) --libs $(LIBS_ALL))
+
+objs   = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1))))
+MAINS  = daemon/stsd.c daemon/stsd-resolver.c daemon/stsd-query.c
+CORE   = $(call objs,lib/*.c)
+IO     = $(call objs,lib/io/*.c)
+PF     = $(call objs,postfix/*.c)
+DAEMON = $(filter-out $(call objs,$(MAINS)),$(call objs,daemon/*.c))
+ARCHIVES = $(B)/libstsd.a $(B)/libpostfix.a $(B)/libsts-io.a $(B)/libsts-core.a
+PURE     = $(B)/libstsd.a $(B)/libpostfix.a $(B)/libsts-core.a
+PROGRAMS = $(B)/stsd $(B)/stsd-query $(B)/stsd-resolver
+
+UNIT = $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+IOT  = $(patsubst tests/io/%.c,$(B)/tests/io/%,$(sort $(wildcard tests/io/test_*.c)))
+FUZZ = $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+all: $(PROGRAMS)
+
+$(B)/libsts-core.a: $(CORE)
+$(B)/libsts-io.a: $(IO)
+$(B)/libpostfix.a: $(PF)
+$(B)/libstsd.a: $(DAEMON)
+$(B)/%.a:
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
+
+# Who answers Postfix is linked with two libraries, and nothing of the Internet.
+$(B)/stsd: $(B)/daemon/stsd.o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_min)
+$(B)/stsd-resolver: $(B)/daemon/stsd-resolver.o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_all)
+$(B)/stsd-query: $(B)/daemon/stsd-query.o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_all)
+
+# Unit tests, scenarios and fuzz targets link no library: that is how we know that the
+# rules are pure.
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(PURE)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(PURE)
+$(B)/tests/sim/sim: $(B)/tests/sim/sim.o $(PURE)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(PURE)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(PURE)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/tests/fuzz/replay.o $(PURE)
+$(B)/tests/io/%: $(B)/tests/io/%.o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_all)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim
+unit: $(UNIT)
+	@for t in $(UNIT); do echo "  TEST    $$t"; $$t || exit 1; done
+sim: $(B)/tests/sim/sim
+	@$< tests/sim/*.sim
+replay: $(FUZZ)
+	@for t in $(FUZZ); do echo "  REPLAY  $$t"; $$t tests/fuzz/corpus/$${t##*/}/* || exit 1; done
+
+SRC = $(wildcard lib/*.[ch] lib/io/*.[ch] postfix/*.[ch] daemon/*.[ch] tests/*/*.[ch])
+format: ; clang-format -i $(SRC)
+
+fuzz-%: # make fuzz-policy FUZZFLAGS=-max_total_time=60
+	@mkdir -p $(B)/fuzz
+	$(CLANG) -std=c17 -O1 -g $(DEFINES) $(INCLUDE) -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -o $(B)/fuzz/$* tests/fuzz/fuzz_$*.c \
+	    $(wildcard lib/*.c) $(wildcard postfix/*.c) $(FUZZ_SOURCES)
+	$(B)/fuzz/$* $(FUZZFLAGS) tests/fuzz/corpus/$*
+
+clean: ; rm -rf build
+
+.PHONY: all tests unit sim replay format clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+ifneq ($(V),1)
+.SILENT:
+say = @printf '  %-7s %s\n' $(1) $@;
+endif
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

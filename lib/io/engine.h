@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STS_ENGINE_H
+#define STS_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "answer.h"
+#include "cache.h"
+#include "fetch.h"
+#include "loop.h"
+#include "lookup.h"
+#include "resolve.h"
+
+/*
+ * Runs journeys: one a domain, however many wait for it. Finds out what
+ * sts_lookup_run() asks for, tells it, and hands the entry to everyone who waits when
+ * the journey ends, or their time does. Decides nothing about policies; bounds what
+ * runs at once: max_lookups journeys, max_fetches fetches (more wait in order; one that
+ * waits longer than its first asker, with nobody waiting any more, counts as failed),
+ * STS_FETCHES_PER_NET to one site.
+ */
+struct sts_engine;
+struct sts_wait;
+
+struct sts_engine_config {
+	struct sts_loop *loop;
+	struct sts_resolve *resolve;
+	struct sts_fetcher *fetcher;
+	struct sts_cache *cache; /* NULL: nothing is kept (stsd-query) */
+	const struct sts_rules *rules;
+	unsigned max_lookups;
+	unsigned max_fetches;
+	int64_t answer_ms; /* answer_timeout */
+};
+
+/* What a waiter gets. entry: as in sts_answer(); NULL: nothing is known. Views live
+ * for the length of the call. */
+struct sts_outcome {
+	enum sts_err err; /* STS_OK, NOMEM, OVERLOADED, CACHE: no journey could be made */
+	enum sts_hope hope;
+	const struct sts_entry *entry;
+};
+typedef void sts_on_outcome(void *arg, const struct sts_outcome *outcome);
+
+/* Everything worth a log line, a count or a line of stsd-query's trace, as it happens. */
+enum sts_event_what {
+	STS_EVENT_FACT,	      /* a need was met: need, fact, ms */
+	STS_EVENT_FETCHED,    /* fetched: the whole story of one fetch */
+	STS_EVENT_POLICY,     /* a valid policy was fetched: before, after (entries) */
+	STS_EVENT_DONE,	      /* the journey ended: after, refresh */
+};
+struct sts_event {
+	enum sts_event_what what;
+	struct sts_str domain;
+	enum sts_start start;
+	enum sts_need need;
+	const struct sts_fact *fact;
+	const struct sts_fetched *fetched;
+	const struct sts_entry *before, *after;
+	const struct sts_lookup *lookup;
+	int64_t ms;
+};
+typedef void sts_on_event(void *arg, const struct sts_event *event);
+
+struct sts_engine *sts_engine_new(const struct sts_engine_config *config,
+    sts_on_event *on_event, void *arg);
+void sts_engine_free(struct sts_engine *e);
+
+/*
+ * Asks for a domain (a policy domain, lower case). on is called exactly once, from the
+ * loop, at the latest after wait_ms; unless forgotten. NULL: no memory.
+ */
+struct sts_wait *sts_engine_ask(struct sts_engine *e, struct sts_str domain,
+    enum sts_start start, int64_t wait_ms, sts_on_outcome *on, void *arg);
+void sts_engine_forget(struct sts_wait *w);
+
+/* The same with nobody waiting; also notes that the domain is in use (day). */
+void sts_engine_look(struct sts_engine *e, struct sts_str domain);
+
+/* Starts refreshing what falls due, from now on. */
+int sts_engine_refresh(struct sts_engine *e);
+
+struct sts_engine_stats {
+	unsigned lookups;
+	unsigned fetches;
+	unsigned fetches_waiting;
+};
+void sts_engine_stats(const struct sts_engine *e, struct sts_engine_stats *stats);
+
+#endif

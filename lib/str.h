@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STS_STR_H
+#define STS_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * A view of bytes that somebody else owns: never freed, never written through,
+ * alive as long as the bytes it points into. Nothing here allocates.
+ */
+struct sts_str {
+	const char *p;
+	size_t n;
+};
+
+#define STS_STR(literal) ((struct sts_str){ (literal), sizeof(literal) - 1 })
+#define STS_STR_NONE ((struct sts_str){ NULL, 0 })
+
+struct sts_str sts_str_of(const char *text); /* NULL gives the empty view */
+
+bool sts_str_eq(struct sts_str a, struct sts_str b);
+bool sts_str_eq_nocase(struct sts_str a, struct sts_str b); /* ASCII only */
+bool sts_str_starts(struct sts_str s, struct sts_str prefix);
+bool sts_str_ends(struct sts_str s, struct sts_str suffix);
+int sts_str_cmp(struct sts_str a, struct sts_str b); /* bytewise, shorter first */
+
+/* Everything from byte n on (n <= s.n), and the first n bytes. */
+struct sts_str sts_str_from(struct sts_str s, size_t n);
+struct sts_str sts_str_head(struct sts_str s, size_t n);
+
+/* Without blanks (space, TAB) at both ends. */
+struct sts_str sts_str_trim(struct sts_str s);
+
+/* Cuts s at the first byte c: *head gets what stood before it, s what follows.
+ * Without a c, *head gets everything, s becomes empty and false is returned. */
+bool sts_str_cut(struct sts_str *s, char c, struct sts_str *head);
+
+/* Decimal digits only, no sign, no blanks; false when empty or above max. */
+bool sts_str_number(struct sts_str s, unsigned long long max, unsigned long long *number);
+
+/*
+ * A cursor eats a text from the left. The first mismatch makes it bad, and a bad
+ * cursor eats nothing more: a parser reads like its grammar and asks once, at the
+ * end, whether all went well.
+ */
+struct sts_cursor {
+	struct sts_str rest;
+	bool bad;
+};
+
+void sts_eat(struct sts_cursor *c, struct sts_str literal);
+bool sts_eat_if(struct sts_cursor *c, struct sts_str literal);
+void sts_eat_blanks(struct sts_cursor *c);
+
+/* Eats min to max bytes of the set (a string), and returns a view of them. */
+struct sts_str sts_eat_run(struct sts_cursor *c, const char *set, size_t min, size_t max);
+
+#endif
