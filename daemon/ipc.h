@@ -49,6 +49,7 @@ enum ipc_type {
 #define IPC_ASK_BESIDE 1u /* look at it; no reply is wanted */
 #define IPC_ASK_USED 2u	  /* and note that it is in use */
 #define IPC_ASK_UTF8 4u	  /* the domain is not ASCII: convert it first */
+#define IPC_ASK_HOST 8u	  /* the key was [domain]: its MX is not needed */
 
 #define IPC_MESSAGE_MAX (128 * 1024)
 

@@ -37,9 +37,11 @@ struct sts_answer {
 	bool ask_beside;  /* OPEN: give it, and have the resolver look as well */
 };
 
-/* e: NULL when nothing is known. domain as in the key; brackets: no MX of its own. */
-void sts_answer(const struct sts_entry *e, struct sts_str domain, enum sts_hope hope,
-    int64_t now, const struct sts_rules *rules, struct sts_answer *answer);
+/* e: NULL when nothing is known. domain as in the key; host_only: the key was "[domain]",
+ * its MX is not looked at. */
+void sts_answer(const struct sts_entry *e, struct sts_str domain, bool host_only,
+    enum sts_hope hope, int64_t now, const struct sts_rules *rules,
+    struct sts_answer *answer);
 
 const char *sts_verdict_text(enum sts_verdict verdict);
 

@@ -54,11 +54,16 @@ struct sts_entry {
 	enum sts_err mx_err; /* STS_OK, DNS_NODATA (implicit MX), DNS_NXDOMAIN, failures */
 	int16_t mx_ede;
 	bool mx_null; /* a null MX (RFC 7505) */
-	size_t mx_count;
-	struct sts_mx_seen mx[STS_MX_MAX]; /* also names seen in the last hour */
 
 	int64_t asked; /* when Postfix last asked, to the day */
+
+	size_t mx_count;
+	struct sts_mx_seen mx[STS_MX_MAX]; /* also names seen in the last hour; of the
+					    * array only mx_count are ever set or read */
 };
+
+/* Copies an entry, of mx only what is set. */
+void sts_entry_copy(struct sts_entry *to, const struct sts_entry *from);
 
 /* Room for the largest entry's bytes. */
 #define STS_ENTRY_MAX (STS_POLICY_MAX + 256 + 3 * (STS_ID_MAX + 1) + STS_MX_MAX * (STS_NAME_MAX + 11))

@@ -66,6 +66,8 @@ struct sts_lookup {
 	struct sts_str domain;
 	const struct sts_rules *rules;
 	enum sts_start start;
+	bool host_only; /* only "[domain]" is asked for: its MX is not needed */
+	bool used;	/* Postfix asks: note the day */
 	struct sts_entry cached; /* what the cache had; all-zero: nothing */
 	unsigned known;		 /* which facts were told */
 	struct sts_fact fact[STS_NEEDS];
@@ -79,9 +81,12 @@ struct sts_lookup {
 	size_t address_count;
 	enum sts_err fetch_err; /* of a fetch in this journey; STS_OK without one */
 	bool fetched;		/* a fetch in this journey brought a valid policy */
+	enum sts_err internal;	/* trouble of ours kept a fact from us and no policy counts:
+				 * the answer must be TEMP, and the entry is not to be kept */
 };
 
-/* cached: NULL when nothing is known. Its views must outlive the lookup. */
+/* cached: NULL when nothing is known. Its views must outlive the lookup. The flags
+ * host_only and used are off. */
 void sts_lookup_start(struct sts_lookup *l, struct sts_str domain,
     const struct sts_entry *cached, enum sts_start start, const struct sts_rules *rules);
 
@@ -93,8 +98,15 @@ unsigned sts_lookup_run(struct sts_lookup *l, int64_t now);
 void sts_lookup_tell(struct sts_lookup *l, enum sts_need need, const struct sts_fact *fact,
     int64_t now);
 
-/* The policy an entry holds, if it counts now and mode is enforce (or testing, with
- * strict_testing). */
+/* What the first run of a journey for this entry would ask for; 0: nothing is due, and
+ * what the entry says can be answered at once. The same rules, without a journey. */
+unsigned sts_lookup_due(const struct sts_entry *e, struct sts_str domain, bool host_only,
+    const struct sts_rules *rules, int64_t now);
+
+/* Is the record's last look too old to rely on? */
+bool sts_lookup_record_is_due(const struct sts_entry *e, int64_t now);
+
+/* Does the policy count now, and is its mode enforce (or testing, with strict_testing)? */
 bool sts_lookup_enforces(const struct sts_entry *e, const struct sts_rules *rules, int64_t now);
 
 #endif

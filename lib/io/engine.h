@@ -72,11 +72,11 @@ void sts_engine_free(struct sts_engine *e);
  * loop, at the latest after wait_ms; unless forgotten. NULL: no memory.
  */
 struct sts_wait *sts_engine_ask(struct sts_engine *e, struct sts_str domain,
-    enum sts_start start, int64_t wait_ms, sts_on_outcome *on, void *arg);
+    bool host_only, enum sts_start start, int64_t wait_ms, sts_on_outcome *on, void *arg);
 void sts_engine_forget(struct sts_wait *w);
 
-/* The same with nobody waiting; also notes that the domain is in use (day). */
-void sts_engine_look(struct sts_engine *e, struct sts_str domain);
+/* The same with nobody waiting: look at what is due, note the day. */
+void sts_engine_look(struct sts_engine *e, struct sts_str domain, bool host_only);
 
 /* Starts refreshing what falls due, from now on. */
 int sts_engine_refresh(struct sts_engine *e);

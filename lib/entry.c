@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A cache entry as bytes, little-endian:
+ *
+ *	"STE" version:8 crc:32	the checksum covers everything after it
+ *	fixed fields		in the order of write_fixed() and read_fixed()
+ *	id, record id, failed id, MX hosts, policy
+ *
+ * A reader takes only its own version: the schema of the whole file (lib/io/cache.h)
+ * says whether there may be others.
+ */
+#include "entry.h"
+
+#include <string.h>
+
+#define MAGIC STS_STR("STE")
+#define VERSION 1
+#define PREFIX_SIZE 8 /* magic, version, checksum */
+
+#define POLYNOMIAL 0x82f63b78u /* CRC-32C, reflected (RFC 3720 appendix B.4) */
+
+#if defined(__x86_64__)
+/* Every x86-64 server of the last fifteen years has the instruction; a table costs
+ * forty times as much and the checksum is part of each cached answer. */
+static uint32_t __attribute__((target("sse4.2")))
+crc_by_instruction(uint32_t crc, const char *p, size_t n)
+{
+	uint64_t word, wide = crc;
+
+	for (; n >= sizeof(word); n -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		wide = __builtin_ia32_crc32di(wide, word);
+	}
+	crc = (uint32_t)wide;
+	for (; n > 0; n--, p++)
+		crc = __builtin_ia32_crc32qi(crc, (unsigned char)*p);
+	return crc;
+}
+#endif
+
+static uint32_t
+crc_by_table(uint32_t crc, const char *p, size_t n)
+{
+#define BIT(c) (((c) >> 1) ^ (((c) & 1u) != 0 ? POLYNOMIAL : 0u))
+#define NIBBLE(c) BIT(BIT(BIT(BIT((uint32_t)(c)))))
+	static const uint32_t table[16] = { NIBBLE(0), NIBBLE(1), NIBBLE(2), NIBBLE(3),
+		NIBBLE(4), NIBBLE(5), NIBBLE(6), NIBBLE(7), NIBBLE(8), NIBBLE(9),
+		NIBBLE(10), NIBBLE(11), NIBBLE(12), NIBBLE(13), NIBBLE(14), NIBBLE(15) };
+
+	for (; n > 0; n--, p++) {
+		crc ^= (unsigned char)*p;
+		crc = (crc >> 4) ^ table[crc & 15];
+		crc = (crc >> 4) ^ table[crc & 15];
+	}
+	return crc;
+}
+
+uint32_t
+sts_crc32c(struct sts_str bytes)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~crc_by_instruction(~0u, bytes.p, bytes.n);
+#endif
+	return ~crc_by_table(~0u, bytes.p, bytes.n);
+}
+
+static void
+write_fixed(const struct sts_entry *e, struct sts_buf *to)
+{
+	sts_put_u64(to, (uint64_t)e->fetched);
+	sts_put_u32(to, e->max_age);
+	sts_put_u8(to, (uint8_t)e->mode);
+	sts_put_u64(to, (uint64_t)e->record_at);
+	sts_put_u32(to, e->record_ttl);
+	sts_put_u8(to, (uint8_t)e->record_err);
+	sts_put_u16(to, (uint16_t)e->record_ede);
+	sts_put_u64(to, (uint64_t)e->tried);
+	sts_put_u64(to, (uint64_t)e->failed_at);
+	sts_put_u8(to, (uint8_t)e->failed_err);
+	sts_put_u16(to, e->failures);
+	sts_put_u64(to, (uint64_t)e->mx_at);
+	sts_put_u32(to, e->mx_ttl);
+	sts_put_u8(to, (uint8_t)e->mx_err);
+	sts_put_u16(to, (uint16_t)e->mx_ede);
+	sts_put_u8(to, e->mx_null ? 1 : 0);
+	sts_put_u64(to, (uint64_t)e->asked);
+	sts_put_u8(to, (uint8_t)e->id.n);
+	sts_put_u8(to, (uint8_t)e->record_id.n);
+	sts_put_u8(to, (uint8_t)e->failed_id.n);
+	sts_put_u8(to, (uint8_t)e->mx_count);
+	sts_put_u32(to, (uint32_t)e->policy.n);
+}
+
+/* The lengths, kept until the bytes they speak of are reached. */
+struct lengths {
+	size_t id, record_id, failed_id, mx, policy;
+	uint8_t mode;
+};
+
+static void
+read_fixed(struct sts_reader *r, struct sts_entry *e, struct lengths *n)
+{
+	e->fetched = (int64_t)sts_get_u64(r);
+	e->max_age = sts_get_u32(r);
+	n->mode = sts_get_u8(r);
+	e->mode = (enum sts_mode)n->mode;
+	e->record_at = (int64_t)sts_get_u64(r);
+	e->record_ttl = sts_get_u32(r);
+	e->record_err = sts_err_from(sts_get_u8(r));
+	e->record_ede = (int16_t)sts_get_u16(r);
+	e->tried = (int64_t)sts_get_u64(r);
+	e->failed_at = (int64_t)sts_get_u64(r);
+	e->failed_err = sts_err_from(sts_get_u8(r));
+	e->failures = sts_get_u16(r);
+	e->mx_at = (int64_t)sts_get_u64(r);
+	e->mx_ttl = sts_get_u32(r);
+	e->mx_err = sts_err_from(sts_get_u8(r));
+	e->mx_ede = (int16_t)sts_get_u16(r);
+	e->mx_null = sts_get_u8(r) != 0;
+	e->asked = (int64_t)sts_get_u64(r);
+	n->id = sts_get_u8(r);
+	n->record_id = sts_get_u8(r);
+	n->failed_id = sts_get_u8(r);
+	n->mx = sts_get_u8(r);
+	n->policy = sts_get_u32(r);
+}
+
+static bool
+lengths_are_sound(const struct lengths *n)
+{
+	return n->mode <= STS_MODE_ENFORCE && n->id <= STS_ID_MAX &&
+	    n->record_id <= STS_ID_MAX && n->failed_id <= STS_ID_MAX &&
+	    n->mx <= STS_MX_MAX && n->policy <= STS_POLICY_MAX;
+}
+
+void
+sts_entry_write(const struct sts_entry *e, struct sts_buf *to)
+{
+	size_t start = to->n;
+	uint32_t crc;
+
+	sts_put(to, MAGIC);
+	sts_put_u8(to, VERSION);
+	sts_put_u32(to, 0);
+	write_fixed(e, to);
+	sts_put(to, e->id);
+	sts_put(to, e->record_id);
+	sts_put(to, e->failed_id);
+	for (size_t i = 0; i < e->mx_count; i++) {
+		sts_put_u64(to, (uint64_t)e->mx[i].seen);
+		sts_put_u16(to, e->mx[i].preference);
+		sts_put_u8(to, (uint8_t)e->mx[i].host.n);
+		sts_put(to, e->mx[i].host);
+	}
+	sts_put(to, e->policy);
+	if (to->bad)
+		return;
+	crc = sts_crc32c((struct sts_str){ to->p + start + PREFIX_SIZE,
+	    to->n - start - PREFIX_SIZE });
+	for (size_t i = 0; i < 4; i++)
+		to->p[start + 4 + i] = (char)(unsigned char)(crc >> (8 * i));
+}
+
+static bool
+prefix_is_sound(struct sts_reader *r)
+{
+	struct sts_str magic = sts_get_bytes(r, MAGIC.n);
+	uint8_t version = sts_get_u8(r);
+	uint32_t crc = sts_get_u32(r);
+
+	return !r->bad && sts_str_eq(magic, MAGIC) && version == VERSION &&
+	    crc == sts_crc32c(r->rest);
+}
+
+enum sts_err
+sts_entry_read(struct sts_str bytes, struct sts_entry *e)
+{
+	struct sts_reader r = { bytes, false };
+	struct sts_entry out;
+	struct lengths n;
+
+	if (!prefix_is_sound(&r))
+		return STS_ERR_CACHE;
+	read_fixed(&r, &out, &n);
+	if (r.bad || !lengths_are_sound(&n))
+		return STS_ERR_CACHE;
+	out.id = sts_get_bytes(&r, n.id);
+	out.record_id = sts_get_bytes(&r, n.record_id);
+	out.failed_id = sts_get_bytes(&r, n.failed_id);
+	out.mx_count = n.mx;
+	for (size_t i = 0; i < n.mx; i++) {
+		out.mx[i].seen = (int64_t)sts_get_u64(&r);
+		out.mx[i].preference = sts_get_u16(&r);
+		out.mx[i].host = sts_get_bytes(&r, sts_get_u8(&r));
+	}
+	out.policy = sts_get_bytes(&r, n.policy);
+	if (r.bad || r.rest.n != 0)
+		return STS_ERR_CACHE;
+	sts_entry_copy(e, &out);
+	return STS_OK;
+}
+
+void
+sts_entry_copy(struct sts_entry *to, const struct sts_entry *from)
+{
+	memcpy(to, from, offsetof(struct sts_entry, mx) + from->mx_count * sizeof(from->mx[0]));
+}
+
+int64_t
+sts_entry_expires(const struct sts_entry *e)
+{
+	return e->fetched == 0 ? 0 : e->fetched + e->max_age;
+}
+
+bool
+sts_entry_is_live(const struct sts_entry *e, int64_t now)
+{
+	return e->fetched != 0 && now < sts_entry_expires(e);
+}
