@@ -6,12 +6,15 @@
 #include <stdint.h>
 
 #include "entry.h"
+#include "nameset.h"
 #include "policy.h"
 #include "str.h"
 
 /*
  * A policy's patterns against the domain's MX hosts. The host set is what was seen
- * in the last hour (STS_MX_MEMORY): MX sets rotate, and Postfix asks for itself.
+ * in the last hour (STS_MX_MEMORY): MX sets rotate, and Postfix asks for itself. Of
+ * more than STS_MX_EXAMINED hosts the first by preference decide what fits. A host
+ * that is no host name (an underscore, an address) fits nothing.
  */
 enum sts_fit {
 	STS_FIT_UNKNOWN, /* the lookup failed, is too old, null MX or NXDOMAIN */
@@ -40,10 +43,7 @@ struct sts_match {
 	struct sts_str rest, pattern;
 	size_t host; /* next host to hold against a wildcard pattern */
 	bool in_pattern;
-	size_t given;
-	uint32_t *seen; /* hash set of names given, made when it is needed */
-	struct sts_str *names;
-	size_t slots;
+	struct sts_nameset given;
 	bool bad; /* out of memory: what was given is not the whole list */
 };
 

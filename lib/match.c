@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* A policy's patterns against the MX hosts; see match.h. */
+#include "match.h"
+
+#include "limits.h"
+#include "name.h"
+
+/* The domain's hosts: those of its MX, or one, its own name. */
+struct hosts {
+	const struct sts_mx_seen *mx; /* NULL: only own */
+	size_t count;
+	struct sts_str own;
+	int64_t now;
+};
+
+static bool
+is_recent(int64_t seen, int64_t now)
+{
+	return seen != 0 && now - seen <= STS_MX_MEMORY;
+}
+
+/* False: who the hosts are is not known. */
+static bool
+find_hosts(const struct sts_entry *e, struct sts_str domain, bool brackets, int64_t now,
+    struct hosts *h)
+{
+	bool implicit = e->mx_err == STS_ERR_DNS_NODATA && is_recent(e->mx_at, now);
+
+	*h = (struct hosts){ NULL, 1, domain, now };
+	/* RFC 5321 section 5.1: without any MX the domain is its own host. */
+	if (brackets || implicit)
+		return true;
+	if (e->mx_err != STS_OK || e->mx_null)
+		return false;
+	h->mx = e->mx;
+	h->count = e->mx_count;
+	for (size_t i = 0; i < h->count; i++)
+		if (is_recent(h->mx[i].seen, now))
+			return true;
+	return false;
+}
+
+/* The i-th host, if it is still one and a policy can name it at all. */
+static bool
+host_at(const struct hosts *h, size_t i, struct sts_str *host)
+{
+	if (h->mx == NULL) {
+		*host = h->own;
+		return true;
+	}
+	*host = h->mx[i].host;
+	return is_recent(h->mx[i].seen, h->now) && sts_name_is_host(*host);
+}
+
+/* Is it among the first STS_MX_EXAMINED by preference? */
+static bool
+is_examined(const struct hosts *h, size_t i)
+{
+	size_t before = 0;
+
+	if (h->mx == NULL || h->count <= STS_MX_EXAMINED)
+		return true;
+	for (size_t j = 0; j < h->count; j++) {
+		bool first = h->mx[j].preference < h->mx[i].preference ||
+		    (h->mx[j].preference == h->mx[i].preference && j < i);
+
+		if (first && is_recent(h->mx[j].seen, h->now))
+			before++;
+	}
+	return before < STS_MX_EXAMINED;
+}
+
+static bool
+is_wildcard(struct sts_str pattern)
+{
+	return sts_str_starts(pattern, STS_STR("*."));
+}
+
+/*
+ * sts_name_matches decides; but a policy of 64 KiB holds nine thousand patterns, each
+ * held against every host, so that those of another ending are passed over first.
+ */
+static bool
+covers(struct sts_str pattern, struct sts_str host)
+{
+	struct sts_str ending = is_wildcard(pattern) ? sts_str_from(pattern, 1) : pattern;
+
+	if (host.n < ending.n ||
+	    !sts_str_eq_nocase(sts_str_from(host, host.n - ending.n), ending))
+		return false;
+	return sts_name_matches(pattern, host);
+}
+
+static bool
+any_pattern_covers(const struct sts_policy *policy, const struct sts_str *hosts,
+    size_t count)
+{
+	struct sts_str rest = policy->text, pattern;
+
+	while (sts_policy_mx(&rest, &pattern))
+		for (size_t i = 0; i < count; i++)
+			if (covers(pattern, hosts[i]))
+				return true;
+	return false;
+}
+
+enum sts_fit
+sts_match_fit(const struct sts_entry *e, const struct sts_policy *policy,
+    struct sts_str domain, bool brackets, int64_t now)
+{
+	struct sts_str examined[STS_MX_EXAMINED];
+	struct hosts h;
+	size_t count = 0;
+
+	if (!find_hosts(e, domain, brackets, now, &h))
+		return STS_FIT_UNKNOWN;
+	for (size_t i = 0; i < h.count && count < STS_MX_EXAMINED; i++)
+		if (is_examined(&h, i) && host_at(&h, i, &examined[count]))
+			count++;
+	return any_pattern_covers(policy, examined, count) ? STS_FIT_SOME : STS_FIT_NONE;
+}
+
+void
+sts_match_start(struct sts_match *m, const struct sts_entry *e,
+    const struct sts_policy *policy, struct sts_str domain, bool brackets, int64_t now,
+    bool exact)
+{
+	enum sts_fit fit = STS_FIT_UNKNOWN;
+
+	if (exact)
+		fit = sts_match_fit(e, policy, domain, brackets, now);
+	m->e = e;
+	m->policy = policy;
+	m->domain = domain;
+	m->brackets = brackets;
+	m->now = now;
+	m->exact = fit == STS_FIT_SOME;
+	m->none = fit == STS_FIT_NONE;
+	m->rest = policy->text;
+}
+
+/* The next host that the wildcard m->pattern covers and that was not given yet. */
+static bool
+next_host(struct sts_match *m, struct sts_str *name)
+{
+	struct hosts h;
+
+	if (!find_hosts(m->e, m->domain, m->brackets, m->now, &h))
+		return false;
+	while (m->host < h.count) {
+		struct sts_str host;
+
+		if (host_at(&h, m->host++, &host) && covers(m->pattern, host) &&
+		    sts_nameset_add(&m->given, host)) {
+			*name = host;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The next pattern that was not given yet; in exact mode a wildcard stands for hosts. */
+static bool
+next_pattern(struct sts_match *m)
+{
+	while (!m->given.bad && sts_policy_mx(&m->rest, &m->pattern))
+		if ((m->exact && is_wildcard(m->pattern)) ||
+		    sts_nameset_add(&m->given, m->pattern))
+			return true;
+	return false;
+}
+
+bool
+sts_match_next(struct sts_match *m, struct sts_str *name, bool *wildcard)
+{
+	*wildcard = false;
+	if (m->none) {
+		*name = STS_STR(STS_MATCH_NOTHING);
+		return sts_nameset_add(&m->given, *name);
+	}
+	for (;;) {
+		if (m->in_pattern && next_host(m, name))
+			return true;
+		m->in_pattern = false;
+		if (!next_pattern(m))
+			break;
+		if (!is_wildcard(m->pattern)) {
+			*name = m->pattern;
+			return true;
+		}
+		if (!m->exact) {
+			*name = sts_str_from(m->pattern, 2);
+			*wildcard = true;
+			return true;
+		}
+		m->in_pattern = true;
+		m->host = 0;
+	}
+	m->bad = m->given.bad;
+	return false;
+}
+
+void
+sts_match_done(struct sts_match *m)
+{
+	sts_nameset_done(&m->given);
+}
