@@ -11,7 +11,7 @@
 #include "str.h"
 
 /*
- * The settings: one table in config.c gives each its name, kind, limits, default and
+ * The settings: one table in setting.c gives each its name, kind, limits, default and
  * sentence; parsing, "stsd -T", stsd.conf(5)'s check and the example file follow it.
  * Sources, later ones win: defaults, the file, STSD_<NAME>, -o name=value.
  */
@@ -24,9 +24,10 @@ struct config_nets {
 	size_t count;
 };
 enum config_tristate { CONFIG_AUTO, CONFIG_ON, CONFIG_OFF };
+enum config_reply { CONFIG_REPLY_AUTO, CONFIG_REPLY_MAY, CONFIG_REPLY_NOTFOUND };
 
 struct config {
-	struct config_list listen;
+	struct config_list listen; /* at least one; config_listen_parse takes them apart */
 	unsigned socket_mode;
 	char *socket_group; /* NULL: none */
 	struct config_nets allow_clients;
@@ -35,12 +36,12 @@ struct config {
 	char *state_directory;
 	uint64_t cache_size;
 	char *user;	   /* NULL: _stsd when root, else stay */
-	char *dns_servers; /* NULL: resolv.conf's */
+	char *dns_servers; /* "192.0.2.1 [2001:db8::1]:5353"; NULL: resolv.conf's */
 	int64_t dns_timeout_ms;
-	int dnssec; /* auto, trust, off: see config.c */
-	int dane;
-	char *postfix_directory;
-	int permissive_reply; /* CONFIG_REPLY_* */
+	int dnssec; /* CONFIG_AUTO; CONFIG_ON: trust; CONFIG_OFF */
+	int dane;   /* CONFIG_OFF */
+	char *postfix_directory; /* NULL: none, as if it held no main.cf */
+	int permissive_reply;	 /* CONFIG_REPLY_*; config_says_may decides */
 	bool strict_testing;
 	bool loose_wildcards;
 	bool servername;
@@ -57,21 +58,32 @@ struct config {
 	char *metrics_listen; /* NULL: none */
 	char *control_socket; /* NULL: none */
 	bool sandbox;
-	int log_level;	/* LOG_LEVEL_* of log.h */
+	int log_level; /* LOG_LEVEL_* of log.h */
 	bool log_json;
 	bool syslog;
+
+	char **origins; /* where each setting came from, by its place in the table; a NULL:
+			 * it is the default. config_print alone reads it */
 };
-enum { CONFIG_REPLY_AUTO, CONFIG_REPLY_MAY, CONFIG_REPLY_NOTFOUND };
 
 /* Errors are collected, each as "FILE:LINE: message" or "STSD_X: ..." or "-o x: ...",
- * and all are shown; one error makes the whole configuration bad. */
+ * and all are shown; one error makes the whole configuration bad. Nothing in a line
+ * needs escaping. An all-zero struct is empty. */
 struct config_errors {
 	char **lines;
 	size_t count;
 };
+void config_complain(struct config_errors *e, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void config_errors_done(struct config_errors *e);
+
+/* Where a missing file is no error. */
+#ifndef STSD_CONFIG
+#define STSD_CONFIG "/etc/stsd/stsd.conf"
+#endif
 
 struct config_sources {
-	const char *file; /* NULL: /etc/stsd/stsd.conf, which may be missing */
+	const char *file; /* NULL: STSD_CONFIG, which may be missing */
 	char *const *environment; /* "NAME=value", NULL-terminated; NULL: none */
 	char *const *options;	  /* "name=value" of -o, NULL-terminated; NULL: none */
 };
@@ -81,7 +93,6 @@ struct config_sources {
 struct config *config_load(const struct config_sources *sources,
     struct config_errors *errors, struct config_errors *notices);
 void config_free(struct config *c);
-void config_errors_done(struct config_errors *e);
 
 /* "name = value" of every setting; with origins as a comment (stsd -T). The output of
  * it is a valid file: this is also how a role gets its settings from the supervisor. */
@@ -89,13 +100,38 @@ void config_print(const struct config *c, FILE *to, bool origins);
 struct config *config_parse_text(struct sts_str text, const char *name,
     struct config_errors *errors);
 
-/* Overrides: one file, "DOMAIN REPLY [until YYYY-MM-DD] [# why]". */
+/* An address to listen at, taken apart: an item of listen, or metrics_listen. */
+enum config_listen_kind {
+	CONFIG_LISTEN_INET, /* inet:ADDRESS:PORT, inet:[V6]:PORT, inet:localhost:PORT */
+	CONFIG_LISTEN_ANY,  /* inet:*:PORT: IPv6 and IPv4, whichever exist */
+	CONFIG_LISTEN_UNIX, /* unix:PATH */
+};
+struct config_listen {
+	enum config_listen_kind kind;
+	struct sts_addr addr; /* INET */
+	uint16_t port;	      /* INET, ANY */
+	const char *path;     /* UNIX: points into the text; fits sun_path */
+};
+/* NULL when text is well-formed, else a sentence that says what is wrong (static), and
+ * *out is untouched. What struct config holds is well-formed. */
+const char *config_listen_parse(const char *text, struct config_listen *out);
+
+/* Is a policy of mode testing or none answered "OK may"? For permissive_reply = auto it
+ * depends on the text of Postfix's main.cf; STS_STR_NONE: there is no such file. */
+bool config_says_may(const struct config *c, struct sts_str main_cf);
+
+/*
+ * Overrides: one file, "DOMAIN REPLY [until YYYY-MM-DD] [# why]". text is copied. NULL
+ * when there is any error; expired lines are skipped with a notice. now: the wall clock.
+ */
 struct overrides;
 struct overrides *overrides_parse(struct sts_str text, const char *name, int64_t now,
     struct config_errors *errors, struct config_errors *notices);
 void overrides_free(struct overrides *o);
+size_t overrides_count(const struct overrides *o);
 /* The payload for a domain ("OK secure match=...", "NOTFOUND ", "TEMP ..."), or an empty
- * view: none matches. NULL overrides match nothing. */
+ * view: none matches. NULL overrides match nothing. domain as sts_key_parse gives it.
+ * A payload may be longer than max_reply: whoever sends it must look. */
 struct sts_str overrides_find(const struct overrides *o, struct sts_str domain, int64_t now);
 
 /* resolv.conf(5): servers as sts_resolve_new takes them, and "options trust-ad". */
