@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * A view of bytes that somebody else owns: never freed, never written through,
@@ -38,6 +39,10 @@ bool sts_str_cut(struct sts_str *s, char c, struct sts_str *head);
 
 /* Decimal digits only, no sign, no blanks; false when empty or above max. */
 bool sts_str_number(struct sts_str s, unsigned long long max, unsigned long long *number);
+
+/* How many bytes the UTF-8 character takes that s begins with (RFC 3629: no overlong
+ * forms, no surrogates); 0 when s is empty or begins with none. */
+size_t sts_str_utf8(struct sts_str s, uint32_t *code);
 
 /*
  * A cursor eats a text from the left. The first mismatch makes it bad, and a bad
