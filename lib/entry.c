@@ -41,7 +41,7 @@ crc_by_instruction(uint32_t crc, const char *p, size_t n)
 static uint32_t
 crc_by_table(uint32_t crc, const char *p, size_t n)
 {
-#define BIT(c) (((c) >> 1) ^ (((c) & 1u) != 0 ? POLYNOMIAL : 0u))
+#define BIT(c) (((c) >> 1) ^ (((c)&1u) != 0 ? POLYNOMIAL : 0u))
 #define NIBBLE(c) BIT(BIT(BIT(BIT((uint32_t)(c)))))
 	static const uint32_t table[16] = { NIBBLE(0), NIBBLE(1), NIBBLE(2), NIBBLE(3),
 		NIBBLE(4), NIBBLE(5), NIBBLE(6), NIBBLE(7), NIBBLE(8), NIBBLE(9),
@@ -156,8 +156,8 @@ sts_entry_write(const struct sts_entry *e, struct sts_buf *to)
 	sts_put(to, e->policy);
 	if (to->bad)
 		return;
-	crc = sts_crc32c((struct sts_str){ to->p + start + PREFIX_SIZE,
-	    to->n - start - PREFIX_SIZE });
+	crc = sts_crc32c(
+	    (struct sts_str){ to->p + start + PREFIX_SIZE, to->n - start - PREFIX_SIZE });
 	for (size_t i = 0; i < 4; i++)
 		to->p[start + 4 + i] = (char)(unsigned char)(crc >> (8 * i));
 }
@@ -204,7 +204,8 @@ sts_entry_read(struct sts_str bytes, struct sts_entry *e)
 void
 sts_entry_copy(struct sts_entry *to, const struct sts_entry *from)
 {
-	memcpy(to, from, offsetof(struct sts_entry, mx) + from->mx_count * sizeof(from->mx[0]));
+	memcpy(to, from,
+	    offsetof(struct sts_entry, mx) + from->mx_count * sizeof(from->mx[0]));
 }
 
 int64_t
