@@ -75,6 +75,7 @@ static const struct row {
 	[STS_ERR_OVERLOADED] = { "overloaded", "overloaded", NULL, NULL, NULL },
 	[STS_ERR_CACHE_NONE] = { "cache-none", "not in the cache", NULL, NULL, NULL },
 	[STS_ERR_CACHE] = { "cache", "cache unreadable", NULL, NULL, NULL },
+	[STS_ERR_CACHE_ENTRY] = { "cache-entry", "cache unreadable", NULL, NULL, NULL },
 	[STS_ERR_CACHE_FULL] = { "cache-full", "cache full", NULL, NULL, NULL },
 	[STS_ERR_FETCH_RUNNING] = { "fetch-running", "policy fetch in progress", NULL,
 	    NULL, NULL },

@@ -49,6 +49,7 @@ enum sts_err {
 	STS_ERR_CACHE_NONE, /* no such entry */
 	STS_ERR_CACHE,	    /* unreadable or unwritable */
 	STS_ERR_CACHE_FULL,
+	STS_ERR_CACHE_ENTRY, /* one entry is damaged */
 	STS_ERR_FETCH_RUNNING,
 	STS_ERR_REPLY_TOO_LONG,
 	STS_ERR_INTERNAL,

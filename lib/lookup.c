@@ -452,8 +452,10 @@ sts_lookup_start(struct sts_lookup *l, struct sts_str domain,
 	l->domain = domain;
 	l->rules = rules;
 	l->start = start;
-	if (cached != NULL)
-		sts_entry_copy(&l->cached, cached);
+	if (cached == NULL)
+		return;
+	sts_entry_copy(&l->cached, cached);
+	sts_entry_copy(&l->entry, cached);
 }
 
 void

@@ -10,6 +10,7 @@
 #include "fetch.h"
 #include "loop.h"
 #include "lookup.h"
+#include "refresh.h"
 #include "resolve.h"
 
 /*
@@ -48,7 +49,8 @@ enum sts_event_what {
 	STS_EVENT_FACT,	      /* a need was met: need, fact, ms */
 	STS_EVENT_FETCHED,    /* fetched: the whole story of one fetch */
 	STS_EVENT_POLICY,     /* a valid policy was fetched: before, after (entries) */
-	STS_EVENT_DONE,	      /* the journey ended: after, refresh */
+	STS_EVENT_DONE,	      /* the journey ended: after */
+	STS_EVENT_TROUBLE,    /* the cache could not be read: err */
 };
 struct sts_event {
 	enum sts_event_what what;
@@ -59,6 +61,7 @@ struct sts_event {
 	const struct sts_fetched *fetched;
 	const struct sts_entry *before, *after;
 	const struct sts_lookup *lookup;
+	enum sts_err err;
 	int64_t ms;
 };
 typedef void sts_on_event(void *arg, const struct sts_event *event);
@@ -77,6 +80,10 @@ void sts_engine_forget(struct sts_wait *w);
 
 /* The same with nobody waiting: look at what is due, note the day. */
 void sts_engine_look(struct sts_engine *e, struct sts_str domain, bool host_only);
+
+/* Queues an entry for the cache, with its kind and the time it is due; as sts_cache_put. */
+enum sts_err sts_engine_put(struct sts_engine *e, struct sts_str domain,
+    const struct sts_entry *entry, sts_on_stored *on, void *arg);
 
 /* Starts refreshing what falls due, from now on. */
 int sts_engine_refresh(struct sts_engine *e);
