@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""A small Internet in one namespace, for testing stsd with real parts."""
