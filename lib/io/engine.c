@@ -85,8 +85,9 @@ struct job {
 	bool storing;
 	int64_t
 	    began_ms; /* the first ask: what "older than answer_timeout" counts from */
-	int64_t fetch_ms;
-	int64_t step_ms; /* when the last fact was asked for */
+	int64_t fetch_ms;      /* when the fetch began */
+	int64_t fetch_took_ms; /* -1: no fetch has ended */
+	int64_t step_ms;       /* when the last fact was asked for */
 	enum sts_err err;
 	unsigned asked;
 	struct sts_lookup lookup;
@@ -289,6 +290,7 @@ finish(struct job *job)
 	report(job,
 	    (struct sts_event){ .what = STS_EVENT_DONE,
 		.after = &job->lookup.entry,
+		.fetch_ms = job->fetch_took_ms,
 		.ms = now_ms(job) - job->began_ms });
 	job->waits = NULL;
 	for (struct sts_wait *w = waits; w != NULL; w = next) {
@@ -553,12 +555,13 @@ on_fetched(void *arg, const struct sts_fetched *fetched)
 	struct sts_fact fact = { .err = fetched->err, .ede = -1 };
 
 	end_fetch(job);
+	job->fetch_took_ms = now_ms(job) - job->fetch_ms;
 	if (fact.err == STS_OK && !keep(job, fetched->body, &fact.body))
 		fact.err = STS_ERR_NOMEM;
 	report(job,
 	    (struct sts_event){ .what = STS_EVENT_FETCHED,
 		.fetched = fetched,
-		.ms = now_ms(job) - job->fetch_ms });
+		.ms = job->fetch_took_ms });
 	tell(job, STS_NEED_POLICY, &fact);
 	drive(job);
 }
@@ -771,6 +774,7 @@ job_new(struct sts_engine *e, struct sts_str domain, enum sts_start start)
 	job->domain_n = domain.n;
 	memcpy(job->domain, domain.p, domain.n);
 	job->began_ms = now_ms(job);
+	job->fetch_took_ms = -1;
 	if ((job->step = sts_timer_new(e->config.loop, on_step, job)) == NULL ||
 	    sts_timer_set(job->step, 0) == -1) {
 		job_free(job);

@@ -62,7 +62,8 @@ struct sts_event {
 	const struct sts_entry *before, *after;
 	const struct sts_lookup *lookup;
 	enum sts_err err;
-	int64_t ms;
+	int64_t ms;	  /* FACT: since it was asked for; FETCHED; DONE: in all */
+	int64_t fetch_ms; /* DONE: of the HTTPS fetch; -1 when none was made */
 };
 typedef void sts_on_event(void *arg, const struct sts_event *event);
 

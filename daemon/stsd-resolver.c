@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The resolver: the one process of stsd that faces the Internet. It runs journeys
+ * (lib/io/engine.h) for the answerers, one channel each, writes the cache and refreshes
+ * it. It holds no socket that Postfix can reach. Started by stsd alone, with one end of
+ * a pair as fd 3; everything else arrives over it (ipc.h).
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "engine.h"
+#include "idn.h"
+#include "ipc.h"
+#include "log.h"
+#include "metrics.h"
+#include "name.h"
+#include "report.h"
+#include "role.h"
+#include "versions.h"
+
+#define TICK_MS 1000
+#define CACHE_STATS_TICKS 10
+#define READERS_TICKS 60
+#define STOP_MS 5000
+/* Cold lookups may wait for a time slice; answers from the cache must not. */
+#define NICENESS 10
+
+struct resolver;
+
+/* One answerer. */
+struct channel {
+	struct resolver *resolver;
+	struct channel *next;
+	struct ipc *ipc;
+	struct asked *asked;
+};
+
+/* One of its questions. */
+struct asked {
+	struct channel *channel;
+	struct asked *next;
+	struct sts_wait *wait;
+	uint32_t number;
+	size_t domain_n;
+	char domain[STS_NAME_MAX + 1];
+};
+
+struct resolver {
+	struct sts_loop *loop;
+	struct ipc *supervisor;
+	struct config *config;
+	struct sts_clock_start clock;
+	struct sts_tls_store *store;
+	struct sts_resolve *resolve;
+	struct sts_fetcher *fetcher;
+	struct sts_cache *cache;
+	struct sts_engine *engine;
+	struct sts_rules rules;
+	struct channel *channels;
+	struct sts_timer *tick, *stop;
+	struct report report;
+	unsigned ticks;
+	bool fetched_lately; /* memory of fetches is worth giving back */
+	bool stopping;
+	int status;
+};
+
+static void
+leave(struct resolver *r, int status)
+{
+	r->status = status;
+	sts_loop_stop(r->loop);
+}
+
+static void
+fail(struct resolver *r, int status, const char *why)
+{
+	log_say(LOG_LEVEL_ERROR, "resolver-failed", "%s", why);
+	(void)ipc_send(r->supervisor,
+	    &(struct ipc_message){ .type = IPC_FAILED,
+		.fd = -1,
+		.text = sts_str_of(why) });
+	leave(r, status);
+}
+
+/*
+ * Answerers.
+ */
+static void
+asked_free(struct asked *a)
+{
+	struct asked **at = &a->channel->asked;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	sts_engine_forget(a->wait);
+	free(a);
+}
+
+static void
+tell(struct channel *c, uint32_t number, struct sts_str domain,
+    const struct sts_outcome *outcome)
+{
+	struct ipc_message m = { .type = IPC_TOLD,
+		.number = number,
+		.err = outcome->err,
+		.hope = outcome->hope,
+		.fd = -1,
+		.domain = domain };
+	struct sts_buf bytes = { .limit = STS_ENTRY_MAX };
+	const struct sts_entry *e = outcome->entry;
+
+	if (e != NULL && (e->record_at != 0 || e->fetched != 0))
+		sts_entry_write(e, &bytes);
+	if (bytes.bad)
+		m.err = STS_ERR_NOMEM;
+	else
+		m.text = sts_buf_str(&bytes);
+	(void)ipc_send(c->ipc, &m);
+	sts_buf_done(&bytes);
+}
+
+static void
+tell_err(struct channel *c, uint32_t number, struct sts_str domain, enum sts_err err)
+{
+	tell(c, number, domain, &(struct sts_outcome){ err, STS_HOPE_AWAY, NULL });
+}
+
+static void
+on_outcome(void *arg, const struct sts_outcome *outcome)
+{
+	struct asked *a = arg;
+
+	a->wait = NULL;
+	tell(a->channel, a->number, (struct sts_str){ a->domain, a->domain_n }, outcome);
+	asked_free(a);
+}
+
+/* A key that is not ASCII becomes one here: the answerer knows no libidn2. */
+static enum sts_err
+canonical(const struct ipc_message *m, char ascii[STS_NAME_MAX + 1],
+    struct sts_str *domain)
+{
+	enum sts_err err;
+
+	*domain = m->domain;
+	if ((m->flags & IPC_ASK_UTF8) != 0) {
+		if ((err = sts_idn_to_ascii(m->domain, ascii)) != STS_OK)
+			return err;
+		*domain = sts_str_of(ascii);
+	}
+	return sts_name_is_policy_domain(*domain) ? STS_OK : STS_ERR_NAME;
+}
+
+static void
+start(struct channel *c, const struct ipc_message *m, struct sts_str domain)
+{
+	struct resolver *r = c->resolver;
+	struct asked *a = calloc(1, sizeof(*a));
+
+	if (a == NULL) {
+		tell_err(c, m->number, domain, STS_ERR_NOMEM);
+		return;
+	}
+	a->channel = c;
+	a->number = m->number;
+	a->domain_n = domain.n;
+	memcpy(a->domain, domain.p, domain.n);
+	a->next = c->asked;
+	c->asked = a;
+	a->wait = sts_engine_ask(r->engine, domain, (m->flags & IPC_ASK_HOST) != 0,
+	    STS_START_ASKED, m->wait_ms, on_outcome, a);
+	if (a->wait == NULL) {
+		tell_err(c, m->number, domain, STS_ERR_NOMEM);
+		asked_free(a);
+	}
+}
+
+static void
+on_ask(struct channel *c, const struct ipc_message *m)
+{
+	char ascii[STS_NAME_MAX + 1];
+	struct sts_str domain;
+	enum sts_err err = canonical(m, ascii, &domain);
+
+	if ((m->flags & IPC_ASK_BESIDE) != 0) {
+		if (err == STS_OK)
+			sts_engine_look(c->resolver->engine, domain,
+			    (m->flags & IPC_ASK_HOST) != 0);
+	} else if (err != STS_OK) {
+		tell_err(c, m->number, m->domain, err);
+	} else {
+		start(c, m, domain);
+	}
+}
+
+static void
+channel_free(struct channel *c)
+{
+	struct channel **at = &c->resolver->channels;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	while (c->asked != NULL)
+		asked_free(c->asked);
+	ipc_free(c->ipc);
+	free(c);
+}
+
+static void
+on_answerer(void *arg, const struct ipc_message *m)
+{
+	struct channel *c = arg;
+
+	if (m == NULL)
+		channel_free(c);
+	else if (m->type == IPC_ASK && c->resolver->engine != NULL)
+		on_ask(c, m);
+	if (m != NULL && m->fd != -1)
+		(void)close(m->fd);
+}
+
+static void
+add_channel(struct resolver *r, int fd)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+
+	if (c != NULL) {
+		c->resolver = r;
+		c->ipc = ipc_new(r->loop, fd, on_answerer, c);
+	}
+	if (c == NULL || c->ipc == NULL) { /* the answerer sees the end and asks again */
+		(void)close(fd);
+		free(c);
+		return;
+	}
+	c->next = r->channels;
+	r->channels = c;
+	/* An answerer that is new has perhaps replaced one that was killed. */
+	if (r->cache != NULL)
+		sts_cache_check_readers(r->cache);
+}
+
+/*
+ * The journey's events.
+ */
+static void
+on_event(void *arg, const struct sts_event *event)
+{
+	struct resolver *r = arg;
+
+	report_event(&r->report, event);
+	if (event->what == STS_EVENT_FETCHED)
+		r->fetched_lately = true;
+	/* What LMDB cannot read, nobody can: the supervisor moves the file aside. */
+	if (event->what == STS_EVENT_TROUBLE && event->err == STS_ERR_CACHE)
+		leave(r, ROLE_EXIT_CACHE);
+}
+
+static void
+on_asked(void *arg, enum sts_dns_type type, enum sts_err err)
+{
+	(void)arg;
+	metrics_dns(type, err);
+}
+
+static bool
+is_idle(const struct resolver *r)
+{
+	for (const struct channel *c = r->channels; c != NULL; c = c->next)
+		if (c->asked != NULL || ipc_queued(c->ipc) > 0)
+			return false;
+	return true;
+}
+
+static void
+show_cache(struct resolver *r)
+{
+	struct sts_cache_stats stats;
+
+	if (sts_cache_stats(r->cache, &stats) != STS_OK)
+		return;
+	metrics_set_cache(&stats);
+	report_unsaved(&r->report, &stats);
+	sts_cache_pause(r->cache);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct resolver *r = arg;
+	struct sts_engine_stats stats;
+
+	metrics_beat();
+	sts_engine_stats(r->engine, &stats);
+	metrics_set_lookups(stats.lookups);
+	if (r->ticks % CACHE_STATS_TICKS == 0)
+		show_cache(r);
+	if (r->ticks % READERS_TICKS == 0)
+		sts_cache_check_readers(r->cache);
+	if (r->fetched_lately && stats.fetches == 0) {
+		/* glibc keeps what a storm of handshakes took, unless it is told. */
+		(void)malloc_trim(0);
+		r->fetched_lately = false;
+	}
+	r->ticks++;
+	if (r->stopping && is_idle(r))
+		leave(r, 0);
+	(void)sts_timer_set(r->tick, TICK_MS);
+}
+
+static void
+write_statistics(struct resolver *r)
+{
+	struct sts_engine_stats engine;
+	struct sts_cache_stats cache;
+
+	if (r->engine == NULL)
+		return;
+	sts_engine_stats(r->engine, &engine);
+	memset(&cache, 0, sizeof(cache));
+	(void)sts_cache_stats(r->cache, &cache);
+	sts_cache_pause(r->cache);
+	log_begin(LOG_LEVEL_INFO, "statistics", STS_STR_NONE, "");
+	log_number("lookups", engine.lookups);
+	log_number("fetches", engine.fetches);
+	log_number("fetches_waiting", engine.fetches_waiting);
+	log_number("enforce", (int64_t)cache.policies[STS_MODE_ENFORCE]);
+	log_number("testing", (int64_t)cache.policies[STS_MODE_TESTING]);
+	log_number("none", (int64_t)cache.policies[STS_MODE_NONE]);
+	log_number("refresh_failing", (int64_t)cache.failing);
+	log_number("without_policy", (int64_t)cache.pool);
+	log_number("cache_bytes", (int64_t)cache.bytes);
+	log_end();
+}
+
+/*
+ * Beginning.
+ */
+static struct sts_rules
+rules_of(const struct config *c)
+{
+	return (struct sts_rules){ .strict_testing = c->strict_testing,
+		.loose = c->loose_wildcards,
+		.defer_txt_error = c->defer_txt_error,
+		.refresh_interval = (uint32_t)c->refresh_interval,
+		.refresh_unused = (uint32_t)c->refresh_unused,
+		.allow = c->allow_addresses.nets,
+		.allow_count = c->allow_addresses.count };
+}
+
+static bool
+open_cache(struct resolver *r)
+{
+	struct sts_clock_mark mark;
+	char path[4096], why[256] = "";
+	enum sts_err err;
+
+	(void)snprintf(path, sizeof(path), "%s/cache.mdb", r->config->state_directory);
+	err = sts_cache_open(path, r->config->cache_size, true, r->loop, &r->cache, why,
+	    sizeof(why));
+	if (err != STS_OK) {
+		fail(r, ROLE_EXIT_CACHE, why);
+		return false;
+	}
+	sts_clock_set(&r->clock,
+	    sts_cache_mark(r->cache, &mark) == STS_OK ? &mark : NULL);
+	sts_cache_pause(r->cache);
+	return true;
+}
+
+static bool
+make_engine(struct resolver *r)
+{
+	const struct config *c = r->config;
+	struct sts_fetcher_config fetcher = { .timeout_ms = c->fetch_timeout_ms,
+		.port = (uint16_t)c->https_port,
+		.allow = r->rules.allow,
+		.allow_count = r->rules.allow_count,
+		.store = r->store };
+	struct sts_engine_config engine = { .loop = r->loop,
+		.cache = r->cache,
+		.rules = &r->rules,
+		.max_lookups = (unsigned)c->max_lookups,
+		.max_fetches = (unsigned)c->max_fetches,
+		.answer_ms = c->answer_timeout_ms };
+
+	r->resolve = sts_resolve_new(r->loop,
+	    c->dns_servers != NULL ? c->dns_servers : "127.0.0.1", c->dns_timeout_ms);
+	r->fetcher = sts_fetcher_new(r->loop, &fetcher);
+	if (r->resolve == NULL || r->fetcher == NULL)
+		return false;
+	sts_resolve_observe(r->resolve, on_asked, r);
+	engine.resolve = r->resolve;
+	engine.fetcher = r->fetcher;
+	r->engine = sts_engine_new(&engine, on_event, r);
+	r->tick = sts_timer_new(r->loop, on_tick, r);
+	return r->engine != NULL && r->tick != NULL && sts_engine_refresh(r->engine) == 0;
+}
+
+static void
+go(struct resolver *r)
+{
+	if (r->config == NULL || r->store == NULL) {
+		fail(r, ROLE_EXIT_INTERNAL, "no configuration or no trust anchors");
+		return;
+	}
+	r->rules = rules_of(r->config);
+	if (!open_cache(r))
+		return;
+	if (!make_engine(r)) {
+		fail(r, ROLE_EXIT_INTERNAL, "out of memory");
+		return;
+	}
+	on_tick(r);
+	(void)ipc_send(r->supervisor,
+	    &(struct ipc_message){ .type = IPC_READY, .fd = -1 });
+}
+
+static void
+on_stop(void *arg)
+{
+	leave(arg, 0);
+}
+
+static void
+stop(struct resolver *r)
+{
+	r->stopping = true;
+	r->stop = sts_timer_new(r->loop, on_stop, r);
+	if (r->stop == NULL || r->engine == NULL || is_idle(r))
+		leave(r, 0);
+	else
+		(void)sts_timer_set(r->stop, STOP_MS);
+}
+
+static void
+take_config(struct resolver *r, int fd)
+{
+	struct config_errors errors = { 0 };
+	struct sts_buf text = { 0 };
+
+	if (role_read_fd(fd, &text))
+		r->config = config_parse_text(sts_buf_str(&text), "settings", &errors);
+	if (r->config != NULL)
+		log_open("resolver", (enum log_level)r->config->log_level,
+		    r->config->log_json, r->config->syslog);
+	else
+		fail(r, ROLE_EXIT_INTERNAL,
+		    errors.count > 0 ? errors.lines[0] : "unreadable configuration");
+	config_errors_done(&errors);
+	sts_buf_done(&text);
+}
+
+static void
+take_anchors(struct resolver *r, int fd)
+{
+	char why[256] = "";
+
+	r->store = sts_tls_store_read(fd, why, sizeof(why));
+	if (r->store == NULL)
+		fail(r, ROLE_EXIT_INTERNAL, why);
+}
+
+/* A message from the supervisor; false when its file descriptor was taken. */
+static bool
+handle(struct resolver *r, const struct ipc_message *m)
+{
+	switch (m->type) {
+	case IPC_HELLO:
+		if (!sts_str_eq(m->text, STS_STR(STSD_VERSION)))
+			fail(r, ROLE_EXIT_INTERNAL, "the supervisor is another version");
+		break;
+	case IPC_CONFIG:
+		take_config(r, m->fd);
+		break;
+	case IPC_CLOCK:
+		if (m->text.n == sizeof(r->clock))
+			memcpy(&r->clock, m->text.p, sizeof(r->clock));
+		break;
+	case IPC_METRICS:
+		(void)metrics_attach(m->fd);
+		break;
+	case IPC_CA:
+		take_anchors(r, m->fd);
+		break;
+	case IPC_CHANNEL:
+		add_channel(r, m->fd);
+		return false;
+	case IPC_GO:
+		go(r);
+		break;
+	case IPC_DRAIN:
+	case IPC_STOP:
+		stop(r);
+		break;
+	case IPC_PING:
+		(void)ipc_send(r->supervisor,
+		    &(struct ipc_message){ .type = IPC_PONG,
+			.number = m->number,
+			.fd = -1 });
+		break;
+	case IPC_LEVEL:
+		write_statistics(r);
+		break;
+	case IPC_OVERRIDES:
+	case IPC_LISTENER:
+	case IPC_READY:
+	case IPC_PONG:
+	case IPC_FAILED:
+	case IPC_ASK:
+	case IPC_TOLD:
+		break;
+	}
+	return true;
+}
+
+static void
+on_supervisor(void *arg, const struct ipc_message *m)
+{
+	struct resolver *r = arg;
+
+	if (m == NULL) /* nobody is left who would hand us questions */
+		leave(r, 0);
+	else if (handle(r, m) && m->fd != -1)
+		(void)close(m->fd);
+}
+
+static void
+end(struct resolver *r)
+{
+	while (r->channels != NULL)
+		channel_free(r->channels);
+	sts_engine_free(r->engine);
+	sts_fetcher_free(r->fetcher);
+	sts_resolve_free(r->resolve);
+	if (r->status != ROLE_EXIT_CACHE)
+		sts_cache_close(r->cache);
+	sts_tls_store_free(r->store);
+	sts_timer_free(r->tick);
+	sts_timer_free(r->stop);
+	ipc_free(r->supervisor);
+	config_free(r->config);
+	sts_loop_free(r->loop);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct resolver r = { .status = 0 };
+
+	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
+		versions_print("stsd-resolver", stdout);
+		return 0;
+	}
+	if (argc != 1 || !role_is_ours()) {
+		fputs("stsd-resolver: a part of stsd(8), which starts it\n", stderr);
+		return ROLE_EXIT_USAGE;
+	}
+	role_begin();
+	log_open("resolver", LOG_LEVEL_INFO, false, false);
+	if (nice(NICENESS) == -1)
+		log_say(LOG_LEVEL_DEBUG, "nice", "%s", strerror(errno));
+	r.loop = sts_loop_new();
+	if (r.loop != NULL)
+		r.supervisor = ipc_new(r.loop, ROLE_FD, on_supervisor, &r);
+	if (r.supervisor == NULL)
+		return ROLE_EXIT_INTERNAL;
+	(void)ipc_send(r.supervisor,
+	    &(struct ipc_message){ .type = IPC_HELLO,
+		.fd = -1,
+		.text = STS_STR(STSD_VERSION) });
+	if (sts_loop_run(r.loop) == -1)
+		r.status = ROLE_EXIT_INTERNAL;
+	end(&r);
+	return r.status;
+}
