@@ -51,8 +51,8 @@ def show(mail, proxy, postfix):
     """Prints what happened to one mail; True if it is what must happen."""
     name, _, _, _, reply, fate, tls = mail
     host = "mx." + name
-    said = proxy.about(name) or ("nothing", "nothing")
     became, reason = postfix.wait_for_fate("you@" + name)
+    said = proxy.about(name) or ("nothing", "nothing")
     secured = postfix.tls_of(host)
     expected = ("QUERY " + name, reply.replace("%", host), fate)
     right = (said[0], said[1], became) == expected and (tls is None or secured == tls)

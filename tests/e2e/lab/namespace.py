@@ -53,8 +53,8 @@ def ip(*words):
 
 def _prepare():
     # The first process of a pid namespace gets no signal that it has no handler for.
-    signal.signal(signal.SIGTERM, _interrupted)
-    signal.signal(signal.SIGHUP, _interrupted)
+    for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signo, _interrupted)
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     os.umask(0o022)
     mount = ["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]
