@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Listening sockets: inet:HOST:PORT, inet:[V6]:PORT, inet:*:PORT (both families,
+ * whichever exist) and unix:PATH. Addresses are numbers: no name is ever looked up.
+ * A unix socket that nobody answers at is a leftover and is replaced; one that answers
+ * belongs to somebody and is left alone. All are non-blocking and close-on-exec.
+ */
+struct listener {
+	int fd;
+	bool inet;
+	char *spec; /* as configured; "systemd" for one that was handed over */
+	char *path; /* a unix socket to remove at the end, NULL: none */
+};
+
+struct listeners {
+	struct listener *all;
+	size_t count;
+};
+
+struct listen_style {
+	mode_t mode; /* of unix sockets */
+	gid_t group; /* of unix sockets; (gid_t)-1: as it comes */
+};
+
+/* Appends what spec names. 0, or -1 with a sentence in why and nothing appended. */
+int listen_open(struct listeners *to, const char *spec, const struct listen_style *style,
+    char *why, size_t why_n);
+
+/* Appends a socket that was handed over, and takes it. -1: it is no listening stream
+ * socket; it is still the caller's then. */
+int listen_adopt(struct listeners *to, int fd, char *why, size_t why_n);
+
+/* Appends a duplicate of another's sockets of the same spec; how many there were, or
+ * -1. The path moves along: it is the new owner's to remove. */
+int listen_share(struct listeners *to, struct listeners *from, const char *spec);
+
+/* Where it really listens ("inet:127.0.0.1:8461"), for the log. */
+void listen_text(const struct listener *l, char *out, size_t out_n);
+
+/* Closes all; unlink_paths: also removes the unix sockets that were made here. */
+void listeners_done(struct listeners *l, bool unlink_paths);
+
+#endif
