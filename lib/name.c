@@ -29,31 +29,32 @@ without_dot(struct sts_str s)
 	return sts_str_ends(s, STS_STR(".")) ? sts_str_head(s, s.n - 1) : s;
 }
 
-static bool
-is_label(struct sts_str s)
-{
-	if (s.n == 0 || s.n > STS_LABEL_MAX || s.p[0] == '-' || s.p[s.n - 1] == '-')
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (!is_ldh(s.p[i]))
-			return false;
-	return true;
-}
-
+/*
+ * A policy may hold thousands of names and is checked on each fetch, so this is one
+ * pass: a label may end (at a dot or the end of the name) after a letter or digit.
+ */
 bool
 sts_name_is_host(struct sts_str s)
 {
-	struct sts_str label;
-	bool more;
+	size_t label_n = 0;
+	char last = '-';
 
 	if (s.n == 0 || s.n > STS_NAME_MAX)
 		return false;
-	do {
-		more = sts_str_cut(&s, '.', &label);
-		if (!is_label(label))
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '.') {
+			if (label_n == 0 || last == '-')
+				return false;
+			label_n = 0;
+		} else if (!is_ldh(c) || (c == '-' && label_n == 0) ||
+		    ++label_n > STS_LABEL_MAX) {
 			return false;
-	} while (more);
-	return true;
+		}
+		last = c;
+	}
+	return label_n > 0 && last != '-';
 }
 
 bool
