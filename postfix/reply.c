@@ -36,6 +36,7 @@ reason_text(enum sts_err why)
 		return "overloaded";
 	case STS_ERR_CACHE_NONE:
 	case STS_ERR_CACHE:
+	case STS_ERR_CACHE_ENTRY:
 	case STS_ERR_CACHE_FULL:
 		return "cache unreadable";
 	case STS_ERR_NOMEM:
