@@ -51,10 +51,10 @@ struct sts_dns_answer {
 	uint8_t rcode;
 	int ede;	   /* RFC 8914 info code, -1 without one */
 	bool ad;	   /* the AD bit as it came; whether to believe it is not ours */
-	bool truncated;	   /* TC was set: ask again over TCP */
+	bool truncated;	   /* TC was set: ask again over TCP; err is DNS_MALFORMED */
 	bool has_soa;	   /* ttl of a "no" comes from the SOA; else it is 0 */
-	uint32_t ttl;	   /* smallest of the chain and the records; for a "no":
-			    * min(SOA TTL, SOA minimum) (RFC 2308 section 5) */
+	uint32_t ttl;	   /* smallest of the chain and the records; for a "no": of the
+			    * chain, SOA TTL and SOA minimum (RFC 2308 section 5) */
 	struct sts_str final_name; /* end of the CNAME chain, lower case; the name asked
 				    * without one */
 	unsigned chain;		   /* CNAMEs followed */
