@@ -42,8 +42,8 @@ enum ipc_type {
 	IPC_FAILED, /* text: why it cannot begin */
 
 	/* answerer <-> resolver, over a channel */
-	IPC_ASK,  /* number: question; wait_ms; flags; text: the domain, lower case, or UTF-8 */
-	IPC_TOLD, /* number: question; err; hope; text: see ipc_told */
+	IPC_ASK,  /* number: question; wait_ms; flags; domain: lower case, or UTF-8 */
+	IPC_TOLD, /* number: question; err; hope; domain; text: the entry's bytes */
 };
 
 #define IPC_ASK_BESIDE 1u /* look at it; no reply is wanted */

@@ -1,0 +1,919 @@
+/* SPDX-License-Identifier: MIT */
+#include "answerer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "cache.h"
+#include "clients.h"
+#include "config.h"
+#include "ipc.h"
+#include "log.h"
+#include "metrics.h"
+#include "name.h"
+#include "reply.h"
+#include "role.h"
+#include "socketmap.h"
+
+/* The resolver's time for an answer ends before ours: what it knows by then must still
+ * reach Postfix in time. */
+#define MARGIN_MS 250
+
+/* Without a resolver, and nothing usable known, this long for another one to start. */
+#define AWAY_WAIT_MS 2000
+
+/* In flight when we are told to stop. */
+#define STOP_MS 5000
+
+/* Descriptors that are no client's; at its limit a process loses a passed one. */
+#define RESERVED_FDS 64
+
+/* The same domain is not looked at beside its answers more often than this. */
+#define BESIDE_GAP_MS 5000
+#define RECENT 1024 /* domains remembered for that; a power of two */
+
+#define DAY 86400
+
+#define OVERLOADED_LOG_MS 60000
+
+struct answerer;
+
+/* A request that the cache could not answer. */
+struct question {
+	struct answerer *answerer;
+	struct client *client;
+	struct sts_timer *timer;
+	struct sts_key key;
+	enum pf_map map;
+	uint32_t number;
+	int64_t us; /* when it was asked */
+	int64_t deadline_ms;
+	bool sent;
+};
+
+struct answerer {
+	struct sts_loop *loop;
+	struct ipc *supervisor;
+	struct ipc *resolver; /* NULL: away */
+	struct config *config;
+	struct overrides *overrides;
+	struct sts_clock_start clock;
+	struct sts_cache *cache;
+	struct sts_rules rules;
+	struct pf_reply_style style;
+	struct clients *clients;
+	struct sts_timer *stop;
+	struct question **questions; /* question n is at n % max_questions */
+	uint32_t *free_slots;
+	uint32_t max_questions, free_count, turn;
+	int64_t overloaded_logged;
+	int64_t us;	   /* when the request now served came; 0: read the clock */
+	int64_t offset_us; /* from the boot clock to stsd's */
+	struct {
+		uint32_t hash;
+		int64_t at_ms;
+	} recent[RECENT];
+	int status;
+};
+
+static void
+leave(struct answerer *a, int status)
+{
+	a->status = status;
+	sts_loop_stop(a->loop);
+}
+
+static void
+fail(struct answerer *a, int status, const char *why)
+{
+	log_say(LOG_LEVEL_ERROR, "answerer-failed", "%s", why);
+	(void)ipc_send(a->supervisor,
+	    &(struct ipc_message){ .type = IPC_FAILED,
+		.fd = -1,
+		.text = sts_str_of(why) });
+	leave(a, status);
+}
+
+/* A damaged cache must not answer anything any more, not even "try again": Postfix asks
+ * again on a new connection, and then a new cache is there. */
+_Noreturn static void
+leave_damaged(const char *what, struct sts_str domain)
+{
+	log_begin(LOG_LEVEL_ERROR, "cache-damaged", domain, what);
+	log_end();
+	_exit(ROLE_EXIT_CACHE);
+}
+
+/*
+ * Time: one reading of the clock gives the second for the rules and the microsecond for
+ * the histogram.
+ */
+static int64_t
+boot_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t
+seconds_at(const struct answerer *a, int64_t us)
+{
+	return (us + a->offset_us) / 1000000;
+}
+
+static struct sts_str
+domain_of(const struct sts_key *key)
+{
+	return (struct sts_str){ key->domain, key->domain_n };
+}
+
+/*
+ * Replies. Each function that makes one says what it was, for the counts.
+ */
+static enum metrics_result
+put_temp(struct sts_buf *reply, struct sts_str domain, enum sts_err why)
+{
+	sts_buf_clear(reply);
+	pf_reply_temp(reply, domain, why, -1);
+	return RESULT_TEMP;
+}
+
+static enum metrics_result
+put_notfound(struct sts_buf *reply)
+{
+	sts_put_text(reply, "NOTFOUND ");
+	return RESULT_NOTFOUND;
+}
+
+static enum metrics_result
+put_override(const struct answerer *a, struct sts_buf *reply, struct sts_str domain,
+    struct sts_str text)
+{
+	if (text.n > a->style.max_reply)
+		return put_temp(reply, domain, STS_ERR_REPLY_TOO_LONG);
+	sts_put(reply, text);
+	return RESULT_OVERRIDE;
+}
+
+static enum metrics_result
+put_answer(const struct answerer *a, struct sts_buf *reply,
+    const struct sts_answer *answer, const struct sts_entry *e, const struct sts_key *key,
+    enum pf_map map, int64_t now)
+{
+	enum sts_verdict given = pf_reply_put(reply, answer, e, domain_of(key),
+	    key->brackets, map, now, &a->style);
+
+	assert(reply->n <= a->style.max_reply || given == STS_VERDICT_TEMP);
+	switch (given) {
+	case STS_VERDICT_SECURE:
+		return RESULT_SECURE;
+	case STS_VERDICT_PERMIT:
+		return a->style.may ? RESULT_MAY : RESULT_NOTFOUND;
+	case STS_VERDICT_NOTFOUND:
+		return RESULT_NOTFOUND;
+	case STS_VERDICT_TEMP:
+		break;
+	}
+	return RESULT_TEMP;
+}
+
+/* What the cache knows: e, or NULL when that is nothing. The views live until the cache
+ * is paused. */
+static const struct sts_entry *
+known(struct answerer *a, struct sts_str domain, struct sts_entry *e)
+{
+	struct sts_str bytes;
+	enum sts_err err = sts_cache_get(a->cache, domain, &bytes);
+
+	if (err == STS_ERR_CACHE_NONE)
+		return NULL;
+	if (err != STS_OK)
+		leave_damaged("the cache cannot be read", domain);
+	if (sts_entry_read(bytes, e) != STS_OK)
+		leave_damaged("an entry does not match its checksum", domain);
+	return e;
+}
+
+/* The resolver cannot help: what is still safe to say? why: the reason to give when
+ * nothing is. */
+static enum metrics_result
+put_alone(struct answerer *a, struct sts_buf *reply, const struct sts_key *key,
+    enum pf_map map, int64_t now, enum sts_err why)
+{
+	struct sts_entry room;
+	const struct sts_entry *e;
+	struct sts_answer answer;
+
+	if (!key->ascii)
+		return put_temp(reply, domain_of(key), why);
+	e = known(a, domain_of(key), &room);
+	sts_answer(e, domain_of(key), key->brackets, STS_HOPE_AWAY, now, &a->rules,
+	    &answer);
+	if (answer.verdict == STS_VERDICT_TEMP && answer.why == STS_ERR_INTERNAL)
+		answer.why = why;
+	return put_answer(a, reply, &answer, e, key, map, now);
+}
+
+/*
+ * Questions.
+ */
+static struct question *
+question_find(const struct answerer *a, uint32_t number)
+{
+	struct question *q = a->questions[number % a->max_questions];
+
+	return q != NULL && q->number == number ? q : NULL;
+}
+
+static void
+question_free(struct question *q)
+{
+	struct answerer *a = q->answerer;
+	uint32_t slot = q->number % a->max_questions;
+
+	a->questions[slot] = NULL;
+	a->free_slots[a->free_count++] = slot;
+	sts_timer_free(q->timer);
+	free(q);
+}
+
+static void
+question_send(struct question *q)
+{
+	struct answerer *a = q->answerer;
+	int64_t left = q->deadline_ms - sts_loop_ms(a->loop);
+	struct ipc_message m = { .type = IPC_ASK,
+		.number = q->number,
+		.flags = (q->key.ascii ? 0 : IPC_ASK_UTF8) |
+		    (q->key.brackets ? IPC_ASK_HOST : 0) | IPC_ASK_USED,
+		.wait_ms = left > MARGIN_MS ? left - MARGIN_MS : 0,
+		.fd = -1,
+		.domain = domain_of(&q->key) };
+
+	(void)sts_timer_set(q->timer, left);
+	q->sent = a->resolver != NULL && ipc_send(a->resolver, &m) == 0;
+}
+
+/* Nobody there to ask: wait a little for another resolver, within the deadline. */
+static void
+question_wait(struct question *q)
+{
+	int64_t left = q->deadline_ms - sts_loop_ms(q->answerer->loop);
+
+	q->sent = false;
+	(void)sts_timer_set(q->timer, left < AWAY_WAIT_MS ? left : AWAY_WAIT_MS);
+}
+
+static void
+log_answer(const struct sts_key *key, struct sts_str reply)
+{
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	log_begin(LOG_LEVEL_DEBUG, "answer", domain_of(key), "");
+	log_text("reply", reply);
+	log_end();
+}
+
+/* Gives a question its answer, and ends it. */
+static void
+question_end(struct question *q, struct sts_buf *reply, enum metrics_result result)
+{
+	struct client *client = q->client;
+
+	metrics_lookup(q->map, result, boot_us() - q->us);
+	log_answer(&q->key, sts_buf_str(reply));
+	question_free(q);
+	client_set_ticket(client, NULL);
+	client_reply(client, sts_buf_str(reply));
+}
+
+static void
+on_deadline(void *arg)
+{
+	struct question *q = arg;
+	struct answerer *a = q->answerer;
+	struct sts_buf reply = { 0 };
+	enum metrics_result result = put_alone(a, &reply, &q->key, q->map,
+	    seconds_at(a, boot_us()), STS_ERR_INTERNAL);
+
+	question_end(q, &reply, result);
+	sts_cache_pause(a->cache);
+	sts_buf_done(&reply);
+}
+
+static struct question *
+question_new(struct answerer *a, struct client *c, const struct sts_key *key,
+    enum pf_map map)
+{
+	struct question *q;
+	uint32_t slot;
+
+	q = calloc(1, sizeof(*q));
+	if (q == NULL)
+		return NULL;
+	q->timer = sts_timer_new(a->loop, on_deadline, q);
+	if (q->timer == NULL) {
+		free(q);
+		return NULL;
+	}
+	slot = a->free_slots[--a->free_count];
+	/* A number comes again only after billions of questions: a late answer to an
+	 * earlier one of this slot finds nobody. */
+	if (++a->turn > UINT32_MAX / a->max_questions - 1)
+		a->turn = 0;
+	q->number = a->turn * a->max_questions + slot;
+	a->questions[slot] = q;
+	q->answerer = a;
+	q->client = c;
+	q->key = *key;
+	q->map = map;
+	q->us = a->us;
+	q->deadline_ms = sts_loop_ms(a->loop) + a->config->answer_timeout_ms;
+	client_set_ticket(c, q);
+	return q;
+}
+
+static void
+log_overloaded(struct answerer *a)
+{
+	int64_t now = sts_loop_ms(a->loop);
+
+	if (a->overloaded_logged != 0 && now - a->overloaded_logged < OVERLOADED_LOG_MS)
+		return;
+	a->overloaded_logged = now;
+	log_say(LOG_LEVEL_WARNING, "overloaded",
+	    "%u lookups are open, the limit of max_lookups", a->max_questions);
+}
+
+/* True: *result was put into reply at once. */
+static bool
+ask(struct answerer *a, struct client *c, const struct sts_key *key, enum pf_map map,
+    struct sts_buf *reply, enum metrics_result *result)
+{
+	int64_t now = seconds_at(a, a->us);
+	struct question *q;
+
+	if (a->resolver == NULL) {
+		*result = put_alone(a, reply, key, map, now, STS_ERR_INTERNAL);
+		if (*result != RESULT_TEMP)
+			return true;
+		sts_buf_clear(reply);
+	}
+	if (a->free_count == 0) {
+		log_overloaded(a);
+		*result = put_alone(a, reply, key, map, now, STS_ERR_OVERLOADED);
+		return true;
+	}
+	q = question_new(a, c, key, map);
+	if (q == NULL) {
+		*result = put_alone(a, reply, key, map, now, STS_ERR_NOMEM);
+		return true;
+	}
+	if (a->resolver == NULL)
+		question_wait(q);
+	else
+		question_send(q);
+	return false;
+}
+
+/*
+ * Requests.
+ */
+static uint32_t
+hash_of(struct sts_str s)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (size_t i = 0; i < s.n; i++)
+		hash = (hash ^ (unsigned char)s.p[i]) * 16777619u;
+	return hash;
+}
+
+/* The answer is given; the resolver looks whether it is still the right one. */
+static void
+look_beside(struct answerer *a, const struct sts_key *key, uint32_t flags)
+{
+	uint32_t hash = hash_of(domain_of(key));
+	int64_t now_ms = a->us / 1000;
+
+	if (a->resolver == NULL)
+		return;
+	if (a->recent[hash % RECENT].hash == hash &&
+	    now_ms - a->recent[hash % RECENT].at_ms < BESIDE_GAP_MS)
+		return;
+	a->recent[hash % RECENT].hash = hash;
+	a->recent[hash % RECENT].at_ms = now_ms;
+	(void)ipc_send(a->resolver,
+	    &(struct ipc_message){ .type = IPC_ASK,
+		.flags = flags | IPC_ASK_BESIDE | (key->brackets ? IPC_ASK_HOST : 0),
+		.fd = -1,
+		.domain = domain_of(key) });
+}
+
+static bool
+answer_domain(struct answerer *a, struct client *c, const struct sts_key *key,
+    enum pf_map map, struct sts_buf *reply, enum metrics_result *result)
+{
+	int64_t now = seconds_at(a, a->us);
+	struct sts_entry room;
+	const struct sts_entry *e = known(a, domain_of(key), &room);
+	struct sts_answer answer;
+	bool unused;
+
+	sts_answer(e, domain_of(key), key->brackets, STS_HOPE_OPEN, now, &a->rules,
+	    &answer);
+	if (answer.ask_first) {
+		metrics_cache(
+		    e != NULL && sts_entry_is_live(e, now) ? CACHE_STALE : CACHE_MISS);
+		return ask(a, c, key, map, reply, result);
+	}
+	metrics_cache(answer.ask_beside ? CACHE_STALE : CACHE_HIT);
+	*result = put_answer(a, reply, &answer, e, key, map, now);
+
+	/* Use is written down once a day: that keeps a policy refreshed. */
+	unused = e != NULL && e->fetched != 0 && now - e->asked >= DAY;
+	if (answer.ask_beside || unused)
+		look_beside(a, key, unused ? IPC_ASK_USED : 0);
+	return true;
+}
+
+static bool
+answer_key(struct answerer *a, struct client *c, struct sts_str text, enum pf_map map,
+    struct sts_buf *reply, enum metrics_result *result)
+{
+	struct sts_key key;
+	struct sts_str override;
+
+	if (sts_key_parse(text, &key) != STS_OK) {
+		*result = put_notfound(reply);
+		return true;
+	}
+	if (!key.ascii) {
+		metrics_cache(CACHE_MISS);
+		return ask(a, c, &key, map, reply, result);
+	}
+	override = overrides_find(a->overrides, domain_of(&key), seconds_at(a, a->us));
+	if (override.n > 0) {
+		*result = put_override(a, reply, domain_of(&key), override);
+		return true;
+	}
+	if (!answer_domain(a, c, &key, map, reply, result))
+		return false;
+	log_answer(&key, sts_buf_str(reply));
+	return true;
+}
+
+static bool
+on_request(void *arg, struct client *c, struct sts_str payload, struct sts_buf *reply)
+{
+	struct answerer *a = arg;
+	struct sts_str text;
+	enum pf_map map = pf_request_parse(payload, &text);
+	enum metrics_result result = RESULT_PERM;
+	int64_t us;
+
+	if (a->us == 0)
+		a->us = boot_us();
+	if (map == PF_MAP_OTHER)
+		sts_put_text(reply, "PERM unknown map name");
+	else if (!answer_key(a, c, text, map, reply, &result))
+		return false;
+	us = boot_us();
+	metrics_lookup(map, result, us - a->us);
+	a->us = us; /* the next one of a pipeline begins here */
+	return true;
+}
+
+static void
+on_rest(void *arg)
+{
+	struct answerer *a = arg;
+
+	a->us = 0;
+	sts_cache_pause(a->cache);
+}
+
+static void
+on_gone(void *arg, struct client *c)
+{
+	struct question *q = client_ticket(c);
+
+	(void)arg;
+	if (q != NULL)
+		question_free(q);
+}
+
+static void
+on_empty(void *arg)
+{
+	leave(arg, 0);
+}
+
+/*
+ * The resolver.
+ */
+static void
+for_each_question(struct answerer *a, void (*what)(struct question *))
+{
+	for (uint32_t i = 0; i < a->max_questions; i++)
+		if (a->questions[i] != NULL)
+			what(a->questions[i]);
+}
+
+static void
+question_send_again(struct question *q)
+{
+	if (!q->sent)
+		question_send(q);
+}
+
+/* The name in its A-label form, which overrides and replies need. */
+static void
+take_domain(struct question *q, struct sts_str domain)
+{
+	if (q->key.ascii || !sts_name_is_policy_domain(domain))
+		return;
+	memcpy(q->key.domain, domain.p, domain.n);
+	q->key.domain[domain.n] = '\0';
+	q->key.domain_n = domain.n;
+	q->key.ascii = true;
+}
+
+static enum metrics_result
+put_told(struct answerer *a, struct sts_buf *reply, const struct question *q,
+    const struct ipc_message *m, int64_t now)
+{
+	struct sts_entry room;
+	const struct sts_entry *e = NULL;
+	struct sts_answer answer;
+
+	if (m->text.n > 0) {
+		if (sts_entry_read(m->text, &room) != STS_OK)
+			return put_alone(a, reply, &q->key, q->map, now,
+			    STS_ERR_INTERNAL);
+		e = &room;
+	}
+	sts_answer(e, domain_of(&q->key), q->key.brackets, m->hope, now, &a->rules,
+	    &answer);
+	return put_answer(a, reply, &answer, e, &q->key, q->map, now);
+}
+
+static void
+on_told(struct answerer *a, const struct ipc_message *m)
+{
+	struct question *q = question_find(a, m->number);
+	int64_t now = seconds_at(a, boot_us());
+	struct sts_buf reply = { 0 };
+	struct sts_str override = STS_STR_NONE;
+	enum metrics_result result;
+
+	if (q == NULL)
+		return; /* answered without, or the client has left */
+	if (!q->key.ascii) {
+		take_domain(q, m->domain);
+		if (q->key.ascii)
+			override = overrides_find(a->overrides, domain_of(&q->key), now);
+	}
+	if (override.n > 0)
+		result = put_override(a, &reply, domain_of(&q->key), override);
+	else if (m->err == STS_ERR_NAME)
+		result = put_notfound(&reply);
+	else if (m->err != STS_OK)
+		result = put_alone(a, &reply, &q->key, q->map, now, m->err);
+	else
+		result = put_told(a, &reply, q, m, now);
+	question_end(q, &reply, result);
+	sts_cache_pause(a->cache);
+	sts_buf_done(&reply);
+}
+
+static void
+on_resolver(void *arg, const struct ipc_message *m)
+{
+	struct answerer *a = arg;
+
+	if (m == NULL) {
+		log_say(LOG_LEVEL_NOTICE, "resolver-away",
+		    "answering from the cache until it is back");
+		ipc_free(a->resolver);
+		a->resolver = NULL;
+		for_each_question(a, question_wait);
+		return;
+	}
+	if (m->type == IPC_TOLD)
+		on_told(a, m);
+	if (m->fd != -1)
+		close(m->fd);
+}
+
+static void
+question_unsent(struct question *q)
+{
+	q->sent = false;
+}
+
+/* What the one before has not answered, it never will. */
+static void
+take_channel(struct answerer *a, int fd)
+{
+	struct ipc *resolver = ipc_new(a->loop, fd, on_resolver, a);
+
+	if (resolver == NULL) {
+		close(fd);
+		return;
+	}
+	ipc_free(a->resolver);
+	a->resolver = resolver;
+	for_each_question(a, question_unsent);
+	for_each_question(a, question_send_again);
+}
+
+/*
+ * The supervisor.
+ */
+static void
+take_config(struct answerer *a, int fd)
+{
+	struct config_errors errors = { 0 };
+	struct sts_buf text = { 0 };
+
+	if (a->config == NULL && role_read_fd(fd, &text))
+		a->config = config_parse_text(sts_buf_str(&text), "settings", &errors);
+	if (a->config != NULL)
+		log_open("answerer", (enum log_level)a->config->log_level,
+		    a->config->log_json, a->config->syslog);
+	else
+		fail(a, ROLE_EXIT_INTERNAL,
+		    errors.count > 0 ? errors.lines[0] : "unreadable configuration");
+	config_errors_done(&errors);
+	sts_buf_done(&text);
+}
+
+static void
+take_overrides(struct answerer *a, int fd)
+{
+	struct config_errors errors = { 0 };
+	struct sts_buf text = { 0 };
+
+	if (a->overrides == NULL && role_read_fd(fd, &text))
+		a->overrides = overrides_parse(sts_buf_str(&text), "overrides",
+		    sts_clock_now(), &errors, NULL);
+	if (a->overrides == NULL)
+		fail(a, ROLE_EXIT_INTERNAL,
+		    errors.count > 0 ? errors.lines[0] : "unreadable overrides");
+	config_errors_done(&errors);
+	sts_buf_done(&text);
+}
+
+static size_t
+most_clients(const struct config *c)
+{
+	struct rlimit limit;
+	uint64_t room;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
+		return c->max_connections;
+	room = limit.rlim_cur > 2 * RESERVED_FDS ? limit.rlim_cur - RESERVED_FDS
+						 : limit.rlim_cur / 2;
+	if (room >= c->max_connections)
+		return c->max_connections;
+	log_say(LOG_LEVEL_WARNING, "max-connections",
+	    "lowered to %llu: at most %llu descriptors may be open",
+	    (unsigned long long)room, (unsigned long long)limit.rlim_cur);
+	return room;
+}
+
+/* Settings and everything that has their size. */
+static bool
+prepare(struct answerer *a)
+{
+	const struct config *c = a->config;
+	struct clients_config clients = { .loop = a->loop,
+		.max = most_clients(c),
+		.allow = c->allow_clients.nets,
+		.allow_count = c->allow_clients.count,
+		.on_request = on_request,
+		.on_gone = on_gone,
+		.on_rest = on_rest,
+		.on_empty = on_empty,
+		.arg = a };
+
+	a->rules = (struct sts_rules){ .strict_testing = c->strict_testing,
+		.loose = c->loose_wildcards,
+		.defer_txt_error = c->defer_txt_error,
+		.refresh_interval = (uint32_t)c->refresh_interval,
+		.refresh_unused = (uint32_t)c->refresh_unused,
+		.allow = c->allow_addresses.nets,
+		.allow_count = c->allow_addresses.count };
+	a->style = (struct pf_reply_style){ .exact = !c->loose_wildcards,
+		.servername = c->servername,
+		.may = c->permissive_reply != CONFIG_REPLY_NOTFOUND,
+		.max_reply = c->max_reply };
+	a->max_questions = (uint32_t)c->max_lookups;
+	a->questions = calloc(a->max_questions, sizeof(struct question *));
+	a->free_slots = calloc(a->max_questions, sizeof(uint32_t));
+	a->clients = clients_new(&clients);
+	if (a->questions == NULL || a->free_slots == NULL || a->clients == NULL)
+		return false;
+	for (uint32_t i = 0; i < a->max_questions; i++)
+		a->free_slots[a->free_count++] = a->max_questions - 1 - i;
+	return true;
+}
+
+static bool
+open_cache(struct answerer *a)
+{
+	struct sts_clock_mark mark;
+	char path[4096], why[256] = "";
+
+	(void)snprintf(path, sizeof(path), "%s/cache.mdb", a->config->state_directory);
+	if (sts_cache_open(path, a->config->cache_size, false, NULL, &a->cache, why,
+		sizeof(why)) != STS_OK) {
+		fail(a, ROLE_EXIT_CACHE, why);
+		return false;
+	}
+	sts_clock_set(&a->clock,
+	    sts_cache_mark(a->cache, &mark) == STS_OK ? &mark : NULL);
+	sts_cache_pause(a->cache);
+	a->offset_us = sts_clock_now_ms() * 1000 - boot_us();
+	return true;
+}
+
+/* Everything is here: from now on Postfix is answered. */
+static void
+go(struct answerer *a)
+{
+	if (a->clients == NULL) {
+		fail(a, ROLE_EXIT_INTERNAL, "no configuration");
+	} else if (open_cache(a)) {
+		clients_start(a->clients);
+		(void)ipc_send(a->supervisor,
+		    &(struct ipc_message){ .type = IPC_READY, .fd = -1 });
+	}
+}
+
+static void
+on_stop(void *arg)
+{
+	leave(arg, 0);
+}
+
+static void
+stop(struct answerer *a)
+{
+	if (a->stop != NULL)
+		return;
+	a->stop = sts_timer_new(a->loop, on_stop, a);
+	if (a->stop == NULL || a->cache == NULL || sts_timer_set(a->stop, STOP_MS) == -1)
+		leave(a, 0);
+	else
+		clients_finish(a->clients);
+}
+
+static void
+write_statistics(const struct answerer *a)
+{
+	if (a->clients == NULL)
+		return;
+	log_begin(LOG_LEVEL_INFO, "statistics", STS_STR_NONE, "");
+	log_number("connections", (int64_t)clients_count(a->clients));
+	log_number("questions", a->max_questions - a->free_count);
+	log_number("resolver", a->resolver != NULL);
+	log_end();
+}
+
+static void
+pong(struct answerer *a, uint32_t number)
+{
+	metrics_beat();
+	(void)ipc_send(a->supervisor,
+	    &(struct ipc_message){ .type = IPC_PONG, .number = number, .fd = -1 });
+}
+
+/* False when the message's descriptor was taken. */
+static bool
+take_fd(struct answerer *a, const struct ipc_message *m)
+{
+	if (a->clients == NULL)
+		return true; /* before its settings: the supervisor never does that */
+	if (m->type == IPC_CHANNEL)
+		take_channel(a, m->fd);
+	else if (clients_listen(a->clients, m->fd, m->number != 0) == -1)
+		close(m->fd);
+	return false;
+}
+
+static bool
+handle(struct answerer *a, const struct ipc_message *m)
+{
+	switch (m->type) {
+	case IPC_HELLO:
+		if (!sts_str_eq(m->text, STS_STR(STSD_VERSION)))
+			fail(a, ROLE_EXIT_INTERNAL, "the supervisor is another version");
+		break;
+	case IPC_CONFIG:
+		take_config(a, m->fd);
+		if (a->config != NULL && a->clients == NULL && !prepare(a))
+			fail(a, ROLE_EXIT_INTERNAL, "out of memory");
+		break;
+	case IPC_OVERRIDES:
+		take_overrides(a, m->fd);
+		break;
+	case IPC_CLOCK:
+		if (m->text.n == sizeof(a->clock))
+			memcpy(&a->clock, m->text.p, sizeof(a->clock));
+		break;
+	case IPC_METRICS:
+		(void)metrics_attach(m->fd);
+		break;
+	case IPC_LISTENER:
+	case IPC_CHANNEL:
+		return take_fd(a, m);
+	case IPC_GO:
+		go(a);
+		break;
+	case IPC_DRAIN:
+		if (a->clients != NULL)
+			clients_stop_listening(a->clients);
+		break;
+	case IPC_STOP:
+		stop(a);
+		break;
+	case IPC_PING:
+		pong(a, m->number);
+		break;
+	case IPC_LEVEL:
+		write_statistics(a);
+		break;
+	case IPC_CA:
+	case IPC_READY:
+	case IPC_PONG:
+	case IPC_FAILED:
+	case IPC_ASK:
+	case IPC_TOLD:
+		break;
+	}
+	return true;
+}
+
+static void
+on_supervisor(void *arg, const struct ipc_message *m)
+{
+	struct answerer *a = arg;
+
+	if (m == NULL) /* hung children must not stay behind */
+		leave(a, ROLE_EXIT_INTERNAL);
+	else if (handle(a, m) && m->fd != -1)
+		close(m->fd);
+}
+
+static void
+end(struct answerer *a)
+{
+	clients_free(a->clients);
+	ipc_free(a->resolver);
+	if (a->status != ROLE_EXIT_CACHE)
+		sts_cache_close(a->cache);
+	overrides_free(a->overrides);
+	config_free(a->config);
+	free(a->questions);
+	free(a->free_slots);
+	sts_timer_free(a->stop);
+	ipc_free(a->supervisor);
+	sts_loop_free(a->loop);
+}
+
+int
+answerer_main(void)
+{
+	struct answerer *a = calloc(1, sizeof(*a));
+	int status = ROLE_EXIT_INTERNAL;
+
+	role_begin();
+	log_open("answerer", LOG_LEVEL_INFO, false, false);
+	if (a == NULL)
+		return status;
+	a->loop = sts_loop_new();
+	if (a->loop != NULL)
+		a->supervisor = ipc_new(a->loop, ROLE_FD, on_supervisor, a);
+	if (a->supervisor != NULL) {
+		(void)ipc_send(a->supervisor,
+		    &(struct ipc_message){ .type = IPC_HELLO,
+			.fd = -1,
+			.text = STS_STR(STSD_VERSION) });
+		if (sts_loop_run(a->loop) == -1)
+			a->status = ROLE_EXIT_INTERNAL;
+		status = a->status;
+		end(a);
+	}
+	free(a);
+	return status;
+}
