@@ -81,9 +81,12 @@ is_domains_host(struct sts_str name)
 static bool
 is_allowed(struct sts_str name)
 {
-	struct sts_str rest = entry.policy, pattern;
 	bool wildcard = name.p[0] == '.';
+	struct sts_policy policy;
+	struct sts_str rest, pattern;
 
+	check(sts_policy_parse(entry.policy, &policy, NULL, NULL) == STS_OK);
+	rest = policy.text;
 	while (sts_policy_mx(&rest, &pattern)) {
 		if (wildcard && pattern.n > 1 && pattern.p[0] == '*' &&
 		    sts_str_eq_nocase(sts_str_from(pattern, 1), name))
