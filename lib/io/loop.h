@@ -9,17 +9,19 @@
  * The event loop (libevent, known to loop.c alone): one thread, callbacks never
  * nest inside the call that arranged them. Durations are milliseconds of the
  * monotonic clock. NULL results mean no memory. Freeing NULL is nothing; everything
- * may be freed from inside its own callback.
+ * may be freed from inside its own callback. Free watches, timers and signals before
+ * the loop, and a watch before its descriptor is closed.
  */
 struct sts_loop;
 struct sts_loop *sts_loop_new(void);
 void sts_loop_free(struct sts_loop *loop);
-/* Runs until sts_loop_stop, or until nothing is left to wait for. -1: it failed. */
+/* Runs until sts_loop_stop (an earlier stop counts), or until nothing is left to wait
+ * for. -1: it failed. */
 int sts_loop_run(struct sts_loop *loop);
 void sts_loop_stop(struct sts_loop *loop);
 /* Handles what is ready now and returns; waits for the first event if wait is set. */
 int sts_loop_once(struct sts_loop *loop, bool wait);
-int64_t sts_loop_ms(struct sts_loop *loop); /* monotonic, as of this turn of the loop */
+int64_t sts_loop_ms(struct sts_loop *loop); /* now; monotonic */
 
 /* A file descriptor to watch; the watch does not own (close) it. */
 #define STS_READ 1u
@@ -30,7 +32,7 @@ struct sts_watch *sts_watch_new(struct sts_loop *loop, int fd, sts_on_ready *on,
 int sts_watch_set(struct sts_watch *w, unsigned what); /* 0: pause; -1: it failed */
 void sts_watch_free(struct sts_watch *w);
 
-/* A timer fires once; set it again from its callback to repeat. */
+/* A timer fires once, never early; set it again from its callback to repeat. */
 struct sts_timer;
 typedef void sts_on_time(void *arg);
 struct sts_timer *sts_timer_new(struct sts_loop *loop, sts_on_time *on, void *arg);
