@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The rules are pure: the archives of lib/ and postfix/ want nothing of the C library but
+# memory and strings, and hold nothing that can change between two calls.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+: "${B:=build}"
+allowed='abort|__assert_fail|__stack_chk_fail|calloc|free|malloc|realloc'
+allowed="$allowed|(__)?(memchr|memcmp|memcpy|memmove|memset|strchr|strcmp|strlen|strncmp)(_chk)?"
+allowed="$allowed|_GLOBAL_OFFSET_TABLE_|__asan_.*|__ubsan_.*|__sanitizer_.*|__lsan_.*"
+
+archives="$B/libsts-core.a $B/libpostfix.a"
+for archive in $archives; do
+	[ -f "$archive" ] || {
+		echo "$archive is not there: make first" >&2
+		exit 1
+	}
+done
+
+# shellcheck disable=SC2086 # two words
+defined=$(nm --defined-only -g $archives | awk 'NF == 3 { print $3 }' | sort -u)
+# shellcheck disable=SC2086
+wanted=$(nm -u $archives | awk '$1 == "U" { print $2 }' | sort -u)
+bad=$(echo "$wanted" | grep -vxF "$defined" | grep -vxE "$allowed")
+# D, B, C: data that can be written; sanitizers keep their own there.
+# shellcheck disable=SC2086
+data=$(nm $archives | awk '$2 ~ /^[DdBbC]$/ { print $3 }' |
+    grep -vE '^(__asan|__ubsan|\.L|__odr_asan|_?_?sanitizer)|\.[0-9]+$|^\.data\.rel\.ro')
+[ -z "$bad" ] || echo "pure code calls: $bad" >&2
+[ -z "$data" ] || echo "pure code keeps: $data" >&2
+[ -z "$bad$data" ]
