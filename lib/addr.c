@@ -223,11 +223,15 @@ zero_run(const uint8_t *bytes, size_t *run)
 static size_t
 put_v6(char *out, const uint8_t *bytes)
 {
+	const struct sts_str mapped = STS_STR("::ffff:"); /* RFC 5952 section 5 */
 	size_t run, n = 0, gap = zero_run(bytes, &run);
 
 	if (memcmp(bytes, mapped_prefix, sizeof(mapped_prefix)) == 0) {
-		memcpy(out, "::ffff:", 7);
-		return 7 + put_v4(out + 7, bytes + sizeof(mapped_prefix));
+		while (n < mapped.n) {
+			out[n] = mapped.p[n];
+			n++;
+		}
+		return n + put_v4(out + n, bytes + sizeof(mapped_prefix));
 	}
 	for (size_t i = 0; i < GROUPS; i++) {
 		if (i == gap) {

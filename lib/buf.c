@@ -105,11 +105,8 @@ sts_put_lower(struct sts_buf *b, struct sts_str s)
 {
 	if (s.n == 0 || !has_room(b, s.n))
 		return;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		b->p[b->n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-	}
+	for (size_t i = 0; i < s.n; i++)
+		b->p[b->n++] = sts_lower(s.p[i]);
 }
 
 static char

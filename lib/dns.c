@@ -65,12 +65,6 @@ sts_dns_type_text(enum sts_dns_type type)
 	return "?";
 }
 
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Printable, no blank, and not what separates labels in a text. */
 static bool
 is_label_byte(char c)
@@ -101,7 +95,7 @@ put_label(struct writer *w, struct sts_str label)
 	for (size_t i = 0; i < label.n; i++) {
 		if (!is_label_byte(label.p[i]))
 			return false;
-		w->p[w->n++] = (uint8_t)lower(label.p[i]);
+		w->p[w->n++] = (uint8_t)sts_lower(label.p[i]);
 	}
 	return true;
 }
@@ -135,8 +129,9 @@ size_t
 sts_dns_question(struct sts_str name, enum sts_dns_type type, uint16_t id,
     uint8_t query[STS_DNS_QUERY_MAX])
 {
-	struct writer w = { query, 0 };
+	struct writer w = { .n = 0 };
 
+	w.p = query;
 	put_u16(&w, id);
 	put_u16(&w, FLAG_RD | FLAG_AD);
 	put_u16(&w, 1); /* question */
@@ -235,7 +230,7 @@ append_label(struct name *name, struct sts_str label)
 	for (size_t i = 0; i < label.n; i++) {
 		if (!is_label_byte(label.p[i]))
 			name->odd = true;
-		name->text[name->n++] = lower(label.p[i]);
+		name->text[name->n++] = sts_lower(label.p[i]);
 	}
 	return true;
 }
@@ -657,7 +652,7 @@ set_name(struct name *name, struct sts_str text)
 	if (text.n > STS_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < text.n; i++)
-		name->text[i] = lower(text.p[i]);
+		name->text[i] = sts_lower(text.p[i]);
 	name->n = text.n;
 	return true;
 }
@@ -681,11 +676,9 @@ sts_dns_parse(struct sts_str wire, struct sts_str name, enum sts_dns_type type,
     char *store, size_t store_n, struct sts_dns_answer *answer)
 {
 	struct cursor c = { .wire = wire, .end = wire.n };
-	struct reply r = { .type = type,
-		.store = store,
-		.store_n = store_n,
-		.answer = answer };
+	struct reply r = { .type = type, .store_n = store_n, .answer = answer };
 
+	r.store = store;
 	sts_dns_failed(STS_ERR_DNS_MALFORMED, answer);
 	answer->ttl = UINT32_MAX;
 	if (set_name(&r.name, name))

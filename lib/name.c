@@ -178,11 +178,8 @@ sts_key_parse(struct sts_str text, struct sts_key *key)
 	if (found.ascii ? !sts_name_is_policy_domain(host) : !may_be_idn(host))
 		return STS_ERR_NAME;
 
-	for (size_t i = 0; i < host.n; i++) {
-		char c = host.p[i];
-
-		found.domain[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-	}
+	for (size_t i = 0; i < host.n; i++)
+		found.domain[i] = sts_lower(host.p[i]);
 	found.domain_n = host.n;
 	*key = found;
 	return STS_OK;

@@ -53,9 +53,9 @@ at_end(const struct parser *p)
 static bool
 at_field_end(const struct parser *p)
 {
-	char next = at_end(p) ? ';' : p->c.rest.p[0];
+	struct sts_cursor ahead = p->c;
 
-	return next == ';' || next == ' ' || next == '\t';
+	return at_end(p) || sts_eat_run(&ahead, "; \t", 0, 1).n > 0;
 }
 
 static void

@@ -3,10 +3,12 @@
 
 #include <string.h>
 
-static char
-lower(char c)
+char
+sts_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c + ('a' - 'A'));
+	return c;
 }
 
 static bool
@@ -34,7 +36,7 @@ sts_str_eq_nocase(struct sts_str a, struct sts_str b)
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
+		if (sts_lower(a.p[i]) != sts_lower(b.p[i]))
 			return false;
 	return true;
 }

@@ -20,6 +20,8 @@ struct sts_str {
 
 struct sts_str sts_str_of(const char *text); /* NULL gives the empty view */
 
+char sts_lower(char c); /* ASCII */
+
 bool sts_str_eq(struct sts_str a, struct sts_str b);
 bool sts_str_eq_nocase(struct sts_str a, struct sts_str b); /* ASCII only */
 bool sts_str_starts(struct sts_str s, struct sts_str prefix);
