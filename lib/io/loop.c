@@ -105,9 +105,10 @@ sts_loop_stop(struct sts_loop *loop)
 int
 sts_loop_once(struct sts_loop *loop, bool wait)
 {
-	return event_base_loop(loop->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK) == -1
-	    ? -1
-	    : 0;
+	/* EVLOOP_NONBLOCK alone goes on while anything stays ready. */
+	int flags = EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK);
+
+	return event_base_loop(loop->base, flags) == -1 ? -1 : 0;
 }
 
 /* libevent's cached time is the wall clock's, which jumps; this one costs no system
