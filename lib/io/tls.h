@@ -30,6 +30,7 @@ struct sts_tls_report {
 	char names[256];   /* DNS-IDs of the leaf, comma separated, cut off, escaped */
 	int64_t not_after; /* of the leaf, seconds since 1970; 0: no certificate seen */
 	unsigned chain;	   /* certificates the server sent */
+	uint64_t received; /* bytes of TLS records that came, of whatever kind */
 };
 
 /* For CURLOPT_SSL_CTX_FUNCTION: prepares ssl_ctx (an SSL_CTX *) to verify host against

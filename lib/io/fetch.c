@@ -1,0 +1,1063 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Policy files over HTTPS; see fetch.h. How it works:
+ *
+ * 1. A fetch has one attempt per address, each an easy handle of libcurl with a
+ *    connection of its own. libcurl is never told names to resolve, only where to
+ *    connect.
+ * 2. libcurl's callbacks only take notes (in the attempt) and wake the fetch. Everything
+ *    is decided in turn(), which the loop calls: libcurl is never called from inside its
+ *    callbacks, nor is the owner from inside libcurl.
+ * 3. The first attempt whose handshake is complete wins, and no other may send its
+ *    request: there is one request a fetch, whatever happens.
+ */
+#include "fetch.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <curl/curl.h>
+
+#include "buf.h"
+#include "limits.h"
+
+#define POLICY_PATH "/.well-known/mta-sts.txt"
+
+/* How much of a stranger's text gets into a sentence. */
+#define QUOTE_MAX 200
+/* Bytes after the handshake, as TLS records. Four times what could be of use leaves room
+ * for records and chunks of a few bytes each; a flood of anything else ends here. */
+#define RECEIVED_MAX (4 * (STS_POLICY_MAX + STS_HEADERS_MAX))
+/* libcurl's own time-outs stand behind ours. */
+#define BEHIND_MS 5000
+
+struct sts_fetcher {
+	struct sts_loop *loop;
+	struct sts_fetcher_config config;
+	CURLM *multi;
+	struct sts_timer *timer; /* libcurl's */
+	struct sts_fetch *fetches;
+};
+
+/* What the headers of the latest response said. */
+struct response {
+	long status;	/* 0: no status line yet */
+	bool whole;	/* all headers are here: what follows is body, or trailers */
+	bool framed;	/* by a length or in chunks: a cut does not go unnoticed */
+	bool bad_frame; /* a length or a transfer coding that nobody can follow */
+	bool other_type;
+	unsigned long long length;
+	struct sts_buf type;   /* Content-Type */
+	struct sts_buf coding; /* Content-Encoding, when it changes the body */
+	struct sts_buf location;
+};
+
+struct attempt {
+	struct sts_fetch *fetch;
+	struct attempt *next;
+	struct sts_addr address;
+	CURL *easy; /* NULL: libcurl has nothing to do with it any more */
+	struct curl_slist *connect_to;
+	/* When, by the loop's clock; -1: not (yet). */
+	int64_t connected, secured, answered;
+	bool ended; /* result is valid */
+	CURLcode result;
+	enum sts_err stopped;	  /* why we made libcurl end it; STS_OK: we did not */
+	const char *stopped_why;  /* NULL: to be put together from the response */
+	uint64_t received_before; /* the request was sent */
+	size_t headers; /* bytes of all headers: of 1xx, and trailers, as well */
+	struct response response;
+	struct sts_buf body;
+	struct sts_tls_report tls;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct sts_fetch {
+	struct sts_fetcher *fetcher;
+	struct sts_fetch *next, **link;
+	sts_on_fetched *on;
+	void *arg;
+	struct sts_timer *timer;
+	char host[STS_NAME_MAX + 1];
+	struct sts_addr addresses[STS_ADDRESSES_MAX];
+	size_t count, used; /* addresses given, and tried so far */
+	int64_t started;
+	int64_t next_at; /* when the next address is tried */
+	struct attempt *attempts;
+	struct attempt *winner; /* one of them, its handshake is complete */
+	struct attempt *failed; /* the last that did not connect, for its reason */
+	struct sts_buf why;
+};
+
+static void
+wake(struct sts_fetch *f)
+{
+	(void)sts_timer_set(f->timer, 0);
+}
+
+/* Notes why an attempt has to end. The callback that finds out then tells libcurl that
+ * it failed. */
+static void
+stop(struct attempt *a, enum sts_err err, const char *why)
+{
+	if (a->stopped != STS_OK)
+		return;
+	a->stopped = err;
+	a->stopped_why = why;
+}
+
+static void
+keep(struct attempt *a, struct sts_buf *to, struct sts_str value)
+{
+	sts_buf_clear(to);
+	sts_put(to, value);
+	if (to->bad)
+		stop(a, STS_ERR_NOMEM, NULL);
+}
+
+/* What comes is HTTP/1.x, as asked for; and 101 would turn the rest into something else
+ * again. */
+static void
+read_status_line(struct attempt *a, struct sts_str line)
+{
+	struct response *r = &a->response;
+	unsigned long long status = 0;
+
+	sts_buf_done(&r->type);
+	sts_buf_done(&r->coding);
+	sts_buf_done(&r->location);
+	*r = (struct response){ .status = 0 };
+	if (a->answered == -1)
+		a->answered = sts_loop_ms(a->fetch->fetcher->loop);
+	if (!sts_str_starts(line, STS_STR("HTTP/1.")) ||
+	    line.n < sizeof("HTTP/1.1 200") - 1 || line.p[8] != ' ' ||
+	    !sts_str_number((struct sts_str){ line.p + 9, 3 }, 999, &status))
+		stop(a, STS_ERR_FETCH_HTTP, "the server's answer is not HTTP/1.1");
+	if (status == 101)
+		stop(a, STS_ERR_FETCH_HTTP,
+		    "the server switched protocols (101) instead of answering");
+	r->status = (long)status;
+}
+
+/* RFC 8461 section 3.2: the media type counts, parameters are ignored. */
+static bool
+is_plain_text(struct sts_str type)
+{
+	struct sts_str media;
+
+	(void)sts_str_cut(&type, ';', &media);
+	return sts_str_eq_nocase(sts_str_trim(media), STS_STR("text/plain"));
+}
+
+static void
+read_header(struct attempt *a, struct sts_str name, struct sts_str value)
+{
+	struct response *r = &a->response;
+
+	if (sts_str_eq_nocase(name, STS_STR("content-type"))) {
+		if (!is_plain_text(value))
+			r->other_type = true;
+		if (r->type.n == 0 || !is_plain_text(value))
+			keep(a, &r->type, value);
+	} else if (sts_str_eq_nocase(name, STS_STR("content-encoding"))) {
+		if (!sts_str_eq_nocase(value, STS_STR("identity")))
+			keep(a, &r->coding, value);
+	} else if (sts_str_eq_nocase(name, STS_STR("content-length"))) {
+		r->framed = true;
+		if (!sts_str_number(value, INT64_MAX, &r->length))
+			r->bad_frame = true;
+	} else if (sts_str_eq_nocase(name, STS_STR("transfer-encoding"))) {
+		r->framed = true;
+		if (!sts_str_eq_nocase(value, STS_STR("chunked")))
+			r->bad_frame = true;
+	} else if (sts_str_eq_nocase(name, STS_STR("location")))
+		keep(a, &r->location, value);
+}
+
+/* All headers are here. What is no policy is not read to its end. */
+static void
+judge(struct attempt *a)
+{
+	struct response *r = &a->response;
+
+	if (r->status >= 100 && r->status < 200)
+		return; /* provisional: the response is still to come */
+	r->whole = true;
+	/* "only valid if the HTTP response code is 200", and no redirect is followed
+	 * (RFC 8461 section 3.3). */
+	if (r->status != 200)
+		stop(a, STS_ERR_FETCH_STATUS, NULL);
+	else if (r->type.n == 0 || r->other_type)
+		stop(a, STS_ERR_FETCH_MEDIA_TYPE, NULL);
+	else if (r->coding.n != 0)
+		stop(a, STS_ERR_FETCH_HTTP, NULL);
+	else if (r->bad_frame)
+		stop(a, STS_ERR_FETCH_HTTP,
+		    "the answer's Content-Length or Transfer-Encoding makes no sense");
+	else if (r->length > STS_POLICY_MAX)
+		stop(a, STS_ERR_FETCH_TOO_BIG, NULL);
+}
+
+static size_t
+on_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct attempt *a = arg;
+	struct sts_str line = { p, size * n }, name;
+
+	a->headers += line.n;
+	if (a->headers > STS_HEADERS_MAX)
+		stop(a, STS_ERR_FETCH_TOO_BIG,
+		    "the answer has more than 16384 bytes of HTTP headers");
+	while (line.n != 0 && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
+		line.n--;
+	if (a->response.whole)
+		; /* a trailer: nothing in it is of use */
+	else if (sts_str_starts(line, STS_STR("HTTP/")))
+		read_status_line(a, line);
+	else if (line.n == 0)
+		judge(a);
+	else if (sts_str_cut(&line, ':', &name))
+		read_header(a, name, sts_str_trim(line));
+	return a->stopped == STS_OK ? size * n : 0;
+}
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct attempt *a = arg;
+
+	sts_put(&a->body, (struct sts_str){ p, size * n });
+	if (a->body.bad)
+		stop(a, a->body.full ? STS_ERR_FETCH_TOO_BIG : STS_ERR_NOMEM, NULL);
+	return a->stopped == STS_OK ? size * n : 0;
+}
+
+static int
+on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+    curl_off_t up)
+{
+	struct attempt *a = arg;
+
+	(void)down_total;
+	(void)down;
+	(void)up_total;
+	(void)up;
+	if (a->fetch->winner == a && a->tls.received - a->received_before > RECEIVED_MAX)
+		stop(a, STS_ERR_FETCH_TOO_BIG,
+		    "the server sends far more than a policy needs");
+	return a->stopped != STS_OK;
+}
+
+static struct sts_addr
+address_of(const struct curl_sockaddr *from)
+{
+	struct sts_addr address = { .v6 = from->family == AF_INET6 };
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
+
+	if (address.v6) {
+		memcpy(&in6, &from->addr, sizeof(in6));
+		memcpy(address.bytes, &in6.sin6_addr, 16);
+	} else {
+		memcpy(&in, &from->addr, sizeof(in));
+		memcpy(address.bytes, &in.sin_addr, 4);
+	}
+	return address;
+}
+
+/* The guard, on the very address that is about to be connected to. */
+static curl_socket_t
+on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct attempt *a = arg;
+	const struct sts_fetcher_config *config = &a->fetch->fetcher->config;
+	struct sts_addr address = address_of(to);
+
+	(void)purpose;
+	if (!sts_addr_is_public(&address) &&
+	    !sts_nets_have(config->allow, config->allow_count, &address)) {
+		stop(a, STS_ERR_FETCH_BLOCKED, NULL);
+		return CURL_SOCKET_BAD;
+	}
+	return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    to->protocol);
+}
+
+/* The connection is there, the handshake begins. */
+static CURLcode
+on_tls_context(CURL *easy, void *ssl_ctx, void *arg)
+{
+	struct attempt *a = arg;
+
+	(void)easy;
+	a->connected = sts_loop_ms(a->fetch->fetcher->loop);
+	if (sts_tls_prepare(ssl_ctx, a->fetch->fetcher->config.store, a->fetch->host,
+		&a->tls) == 0)
+		return CURLE_OK;
+	stop(a, STS_ERR_NOMEM, NULL);
+	return CURLE_OUT_OF_MEMORY;
+}
+
+/* The handshake is complete, the request not yet sent. */
+static int
+on_connected(void *arg, char *their_ip, char *our_ip, int their_port, int our_port)
+{
+	struct attempt *a = arg;
+	struct sts_fetch *f = a->fetch;
+
+	(void)their_ip;
+	(void)our_ip;
+	(void)their_port;
+	(void)our_port;
+	if (f->winner != NULL && f->winner != a)
+		return CURL_PREREQFUNC_ABORT;
+	f->winner = a;
+	a->secured = sts_loop_ms(f->fetcher->loop);
+	a->received_before = a->tls.received;
+	wake(f);
+	return CURL_PREREQFUNC_OK;
+}
+
+/* Ends libcurl's part; what the attempt has noted stays. */
+static void
+attempt_end(struct attempt *a)
+{
+	if (a->easy != NULL) {
+		(void)curl_multi_remove_handle(a->fetch->fetcher->multi, a->easy);
+		curl_easy_cleanup(a->easy);
+		a->easy = NULL;
+	}
+	curl_slist_free_all(a->connect_to);
+	a->connect_to = NULL;
+}
+
+static void
+attempt_free(struct attempt *a)
+{
+	if (a == NULL)
+		return;
+	attempt_end(a);
+	sts_buf_done(&a->response.type);
+	sts_buf_done(&a->response.coding);
+	sts_buf_done(&a->response.location);
+	sts_buf_done(&a->body);
+	free(a);
+}
+
+static const struct {
+	CURLoption option;
+	long value;
+} NUMBERS[] = {
+	{ CURLOPT_HTTPGET, 1 },
+	{ CURLOPT_NOSIGNAL, 1 },
+	/* RFC 8461 section 3.3: redirects MUST NOT be followed. */
+	{ CURLOPT_FOLLOWLOCATION, 0 },
+	{ CURLOPT_MAXREDIRS, 0 },
+	{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
+	{ CURLOPT_HSTS_CTRL, 0 },
+	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+	{ CURLOPT_SSL_VERIFYPEER, 1 },
+	{ CURLOPT_SSL_VERIFYHOST, 2 },
+	{ CURLOPT_SSL_SESSIONID_CACHE, 0 },
+	{ CURLOPT_CA_CACHE_TIMEOUT, 0 },
+	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+	{ CURLOPT_HTTP09_ALLOWED, 0 },
+	{ CURLOPT_HTTP_CONTENT_DECODING, 0 },
+	{ CURLOPT_FRESH_CONNECT, 1 },
+	{ CURLOPT_FORBID_REUSE, 1 },
+	{ CURLOPT_DNS_CACHE_TIMEOUT, 0 },
+	{ CURLOPT_BUFFERSIZE, 16384 },
+	{ CURLOPT_NOPROGRESS, 0 },
+	{ CURLOPT_CONNECTTIMEOUT_MS, STS_CONNECT_MS + BEHIND_MS },
+};
+
+static const struct {
+	CURLoption option;
+	const char *value;
+} TEXTS[] = {
+	{ CURLOPT_PROTOCOLS_STR, "https" },
+	{ CURLOPT_REDIR_PROTOCOLS_STR, "https" },
+	/* Neither a proxy from the environment nor any exception to it. */
+	{ CURLOPT_PROXY, "" },
+	{ CURLOPT_NOPROXY, "*" },
+	{ CURLOPT_USERAGENT, "stsd/" STSD_VERSION },
+	/* The trust anchors are ours (tls.h): libcurl reads no file. */
+	{ CURLOPT_CAINFO, NULL },
+	{ CURLOPT_CAPATH, NULL },
+	{ CURLOPT_ACCEPT_ENCODING, NULL },
+};
+
+static bool
+set_callbacks(struct attempt *a)
+{
+	CURL *e = a->easy;
+
+	return curl_easy_setopt(e, CURLOPT_PRIVATE, a) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, a->error) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_HEADERDATA, a) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_WRITEDATA, a) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_XFERINFODATA, a) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, a) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, a) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_PREREQDATA, a) == CURLE_OK;
+}
+
+/* The URL has the name, for SNI, Host and the certificate; where to connect is said
+ * apart from it, so that nothing is resolved. */
+static bool
+set_target(struct attempt *a)
+{
+	const struct sts_fetcher_config *config = &a->fetch->fetcher->config;
+	char url[STS_NAME_MAX + 64], to[STS_ADDR_TEXT + 16], text[STS_ADDR_TEXT];
+
+	(void)snprintf(url, sizeof(url), "https://%s:%u" POLICY_PATH, a->fetch->host,
+	    (unsigned)config->port);
+	(void)sts_addr_text(&a->address, text);
+	(void)snprintf(to, sizeof(to), a->address.v6 ? "::[%s]:%u" : "::%s:%u", text,
+	    (unsigned)config->port);
+	a->connect_to = curl_slist_append(NULL, to);
+	return a->connect_to != NULL &&
+	    curl_easy_setopt(a->easy, CURLOPT_URL, url) == CURLE_OK &&
+	    curl_easy_setopt(a->easy, CURLOPT_CONNECT_TO, a->connect_to) == CURLE_OK &&
+	    curl_easy_setopt(a->easy, CURLOPT_TIMEOUT_MS,
+		(long)(config->timeout_ms + BEHIND_MS)) == CURLE_OK;
+}
+
+static bool
+set_options(struct attempt *a)
+{
+	for (size_t i = 0; i < sizeof(NUMBERS) / sizeof(NUMBERS[0]); i++)
+		if (curl_easy_setopt(a->easy, NUMBERS[i].option, NUMBERS[i].value) !=
+		    CURLE_OK)
+			return false;
+	for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++)
+		if (curl_easy_setopt(a->easy, TEXTS[i].option, TEXTS[i].value) !=
+		    CURLE_OK)
+			return false;
+	return set_callbacks(a) && set_target(a);
+}
+
+/* Tries the next address. */
+static bool
+attempt_start(struct sts_fetch *f)
+{
+	struct attempt *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return false;
+	a->fetch = f;
+	a->address = f->addresses[f->used++];
+	a->connected = a->secured = a->answered = -1;
+	a->body.limit = STS_POLICY_MAX;
+	a->easy = curl_easy_init();
+	if (a->easy == NULL || !set_options(a) ||
+	    curl_multi_add_handle(f->fetcher->multi, a->easy) != CURLM_OK) {
+		attempt_free(a);
+		return false;
+	}
+	a->next = f->attempts;
+	f->attempts = a;
+	f->next_at = sts_loop_ms(f->fetcher->loop) + STS_NEXT_ADDRESS_MS;
+	return true;
+}
+
+static void
+attempt_unlink(struct sts_fetch *f, struct attempt *a)
+{
+	struct attempt **link = &f->attempts;
+
+	while (*link != a)
+		link = &(*link)->next;
+	*link = a->next;
+}
+
+/* What libcurl's endings mean. What is not here is no fault of the policy host's that we
+ * know of, and told in libcurl's words. */
+static const struct ending {
+	CURLcode code;
+	enum sts_err err;
+	const char *why; /* NULL: put together from what is known */
+} ENDINGS[] = {
+	{ CURLE_OK, STS_OK, NULL },
+	{ CURLE_COULDNT_CONNECT, STS_ERR_FETCH_CONNECT, NULL },
+	{ CURLE_OPERATION_TIMEDOUT, STS_ERR_FETCH_TIMEOUT, NULL },
+	{ CURLE_SSL_CONNECT_ERROR, STS_ERR_FETCH_TLS, NULL },
+	{ CURLE_SSL_CIPHER, STS_ERR_FETCH_TLS, NULL },
+	{ CURLE_SSL_CERTPROBLEM, STS_ERR_FETCH_TLS, NULL },
+	{ CURLE_PEER_FAILED_VERIFICATION, STS_ERR_FETCH_CERT, NULL },
+	{ CURLE_GOT_NOTHING, STS_ERR_FETCH_HTTP,
+	    "the server closed the connection without an answer" },
+	{ CURLE_PARTIAL_FILE, STS_ERR_FETCH_HTTP, "the answer was cut off" },
+	{ CURLE_RECV_ERROR, STS_ERR_FETCH_HTTP,
+	    "the connection broke off before the answer was whole" },
+	{ CURLE_SEND_ERROR, STS_ERR_FETCH_HTTP,
+	    "the connection broke off before the request was sent" },
+	{ CURLE_WEIRD_SERVER_REPLY, STS_ERR_FETCH_HTTP,
+	    "the server's answer is not HTTP/1.1" },
+	{ CURLE_UNSUPPORTED_PROTOCOL, STS_ERR_FETCH_HTTP,
+	    "the server's answer is not HTTP/1.1" },
+	{ CURLE_OUT_OF_MEMORY, STS_ERR_NOMEM, NULL },
+	{ CURLE_FAILED_INIT, STS_ERR_NOMEM, NULL },
+};
+
+static struct ending
+ending(const struct attempt *a)
+{
+	struct ending e = { a->result, STS_ERR_FETCH_HTTP, a->error };
+
+	if (a->stopped != STS_OK)
+		return (struct ending){ a->result, a->stopped, a->stopped_why };
+	if (a->tls.verify != 0)
+		return (struct ending){ a->result, STS_ERR_FETCH_CERT, NULL };
+	/* Before 8.6 this was libcurl's word for one endless header line, too. */
+	if (a->result == CURLE_OUT_OF_MEMORY &&
+	    a->tls.received - a->received_before > STS_HEADERS_MAX)
+		return (struct ending){ a->result, STS_ERR_FETCH_TOO_BIG,
+			"the answer has more than 16384 bytes of HTTP headers" };
+	for (size_t i = 0; i < sizeof(ENDINGS) / sizeof(ENDINGS[0]); i++)
+		if (ENDINGS[i].code == a->result)
+			e = ENDINGS[i];
+	/* Closed without a TLS goodbye, an answer without a length may have been cut by
+	 * anybody: "max_age: 6" instead of "max_age: 604800". */
+	if (e.err == STS_OK && !a->response.framed &&
+	    (a->body.n == 0 || a->body.p[a->body.n - 1] != '\n'))
+		e = (struct ending){ a->result, STS_ERR_FETCH_HTTP,
+			"the answer has no length and does not end with its line: it "
+			"may have been cut off" };
+	return e;
+}
+
+static int64_t
+deadline(const struct sts_fetch *f)
+{
+	int64_t ms = f->fetcher->config.timeout_ms;
+
+	if (f->winner == NULL && ms > STS_CONNECT_MS)
+		ms = STS_CONNECT_MS;
+	return f->started + ms;
+}
+
+static void
+quote(struct sts_buf *to, struct sts_str s)
+{
+	sts_put_escaped(to, sts_str_head(s, s.n < QUOTE_MAX ? s.n : QUOTE_MAX));
+	if (s.n > QUOTE_MAX)
+		sts_put_text(to, "...");
+}
+
+static void
+put_address(struct sts_buf *to, const struct attempt *a)
+{
+	char text[STS_ADDR_TEXT];
+
+	(void)sts_addr_text(&a->address, text);
+	sts_put_text(to, text);
+}
+
+static void
+put_seconds(struct sts_buf *to, int64_t ms)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%g s", (double)ms / 1000);
+	sts_put_text(to, text);
+}
+
+static void
+explain_connect(struct sts_buf *to, const struct attempt *a)
+{
+	long os_errno = 0;
+
+	sts_put_text(to, "no connection to ");
+	put_address(to, a);
+	if (a->easy != NULL && a->ended &&
+	    curl_easy_getinfo(a->easy, CURLINFO_OS_ERRNO, &os_errno) == CURLE_OK &&
+	    os_errno != 0) {
+		sts_put_text(to, ": ");
+		sts_put_text(to, strerror((int)os_errno));
+	}
+}
+
+/* libcurl hands OpenSSL's words on: "error:0A00042E:SSL routines::reason". */
+static void
+explain_tls(struct sts_buf *to, const struct attempt *a)
+{
+	const char *reason = strstr(a->error, "::");
+
+	reason = reason == NULL ? a->error : reason + 2;
+	if (strstr(reason, "wrong version number") != NULL) {
+		sts_put_text(to, "the server does not speak TLS");
+		return;
+	}
+	if (strstr(reason, "protocol version") != NULL ||
+	    strstr(reason, "unsupported protocol") != NULL) {
+		sts_put_text(to, "the server does not speak TLS 1.2 or later");
+		return;
+	}
+	sts_put_text(to, "the TLS handshake failed: ");
+	quote(to, sts_str_of(reason));
+}
+
+static void
+explain_status(struct sts_buf *to, const struct attempt *a)
+{
+	const struct response *r = &a->response;
+
+	if (r->status >= 300 && r->status < 400 && r->location.n != 0) {
+		sts_put_text(to, "the server redirects (");
+		sts_put_number(to, (unsigned long long)r->status);
+		sts_put_text(to, ") to ");
+		quote(to, sts_buf_str(&r->location));
+		sts_put_text(to, ", but a redirect must not be followed");
+		return;
+	}
+	sts_put_text(to, "the server answered ");
+	sts_put_number(to, (unsigned long long)r->status);
+	sts_put_text(to, " instead of 200");
+}
+
+static void
+explain_media_type(struct sts_buf *to, const struct attempt *a)
+{
+	if (a->response.type.n == 0) {
+		sts_put_text(to,
+		    "the answer has no Content-Type, and text/plain is needed");
+		return;
+	}
+	sts_put_text(to, "the answer's Content-Type is ");
+	quote(to, sts_buf_str(&a->response.type));
+	sts_put_text(to, " instead of text/plain");
+}
+
+static void
+explain_timeout(struct sts_buf *to, const struct attempt *a)
+{
+	const struct sts_fetch *f = a->fetch;
+
+	if (f->winner != a) {
+		put_address(to, a);
+		sts_put_text(to, " did not complete the TLS handshake");
+	} else if (!a->response.whole)
+		sts_put_text(to, "the server did not answer the request");
+	else
+		sts_put_text(to, "the policy did not arrive");
+	sts_put_text(to, " within ");
+	put_seconds(to, deadline(f) - f->started);
+}
+
+/* A sentence for the errors that have none of their own yet. */
+static void
+explain(struct sts_buf *to, const struct attempt *a, enum sts_err err)
+{
+	/* A table of functions would hide that the other errors need nothing. */
+	if (err == STS_ERR_FETCH_BLOCKED) {
+		sts_put_text(to, a->fetch->host);
+		sts_put_text(to, " has the address ");
+		put_address(to, a);
+		sts_put_text(to, ", which is not a public one");
+	} else if (err == STS_ERR_FETCH_CONNECT)
+		explain_connect(to, a);
+	else if (err == STS_ERR_FETCH_TLS)
+		explain_tls(to, a);
+	else if (err == STS_ERR_FETCH_CERT)
+		sts_put_text(to,
+		    a->tls.why[0] != '\0' ? a->tls.why : "the certificate was refused");
+	else if (err == STS_ERR_FETCH_STATUS)
+		explain_status(to, a);
+	else if (err == STS_ERR_FETCH_MEDIA_TYPE)
+		explain_media_type(to, a);
+	else if (err == STS_ERR_FETCH_TOO_BIG)
+		sts_put_text(to, "the policy is larger than 65536 bytes");
+	else if (err == STS_ERR_FETCH_TIMEOUT)
+		explain_timeout(to, a);
+	else if (err == STS_ERR_FETCH_HTTP) {
+		sts_put_text(to, "the answer is compressed (Content-Encoding: ");
+		quote(to, sts_buf_str(&a->response.coding));
+		sts_put_text(to, "), and nobody asked for that");
+	}
+}
+
+static int64_t
+since_start(const struct sts_fetch *f, int64_t at)
+{
+	return at == -1 ? -1 : at - f->started;
+}
+
+/* Takes everything of libcurl's and of the loop's from a fetch, and it from the list. */
+static void
+release(struct sts_fetch *f)
+{
+	for (struct attempt *a = f->attempts; a != NULL; a = a->next)
+		attempt_end(a);
+	if (f->failed != NULL)
+		attempt_end(f->failed);
+	sts_timer_free(f->timer);
+	f->timer = NULL;
+	*f->link = f->next;
+	if (f->next != NULL)
+		f->next->link = f->link;
+}
+
+static void
+fetch_free(struct sts_fetch *f)
+{
+	struct attempt *next;
+
+	for (struct attempt *a = f->attempts; a != NULL; a = next) {
+		next = a->next;
+		attempt_free(a);
+	}
+	attempt_free(f->failed);
+	sts_buf_done(&f->why);
+	free(f);
+}
+
+static void
+tell_attempt(struct sts_fetched *fetched, const struct attempt *a)
+{
+	fetched->status = a->response.status;
+	fetched->media_type = sts_buf_str(&a->response.type);
+	fetched->address = a->address;
+	fetched->has_address = true;
+	fetched->tls = a->tls;
+	fetched->connect_ms = since_start(a->fetch, a->connected);
+	fetched->tls_ms = since_start(a->fetch, a->secured);
+	fetched->first_byte_ms = since_start(a->fetch, a->answered);
+}
+
+/* The one place where a fetch ends by itself. a: the attempt that decided; NULL: none
+ * could be made. */
+static void
+finish(struct sts_fetch *f, struct attempt *a, struct ending e)
+{
+	struct sts_fetched fetched = {
+		.err = e.err,
+		.why = "",
+		.connect_ms = -1,
+		.tls_ms = -1,
+		.first_byte_ms = -1,
+		.total_ms = sts_loop_ms(f->fetcher->loop) - f->started,
+	};
+
+	if (e.err != STS_OK) {
+		if (e.why != NULL)
+			quote(&f->why, sts_str_of(e.why));
+		else if (a != NULL)
+			explain(&f->why, a, e.err);
+		sts_put_char(&f->why, '\0');
+		fetched.why =
+		    f->why.bad || f->why.n == 1 ? sts_err_text(e.err) : f->why.p;
+	} else
+		fetched.body = sts_buf_str(&a->body);
+	if (a != NULL)
+		tell_attempt(&fetched, a);
+	release(f);
+	f->on(f->arg, &fetched);
+	fetch_free(f);
+}
+
+static void
+drop_losers(struct sts_fetch *f)
+{
+	struct attempt *a, *next;
+
+	for (a = f->attempts; a != NULL; a = next) {
+		next = a->next;
+		if (a != f->winner)
+			attempt_free(a);
+	}
+	f->attempts = f->winner;
+	f->winner->next = NULL;
+}
+
+/* Of the attempts that have ended, one that decides: that got as far as a handshake.
+ * The others are put aside, and the next address has its turn at once. */
+static struct attempt *
+decisive(struct sts_fetch *f, struct ending *e)
+{
+	struct attempt *a, *next;
+
+	for (a = f->attempts; a != NULL; a = next) {
+		next = a->next;
+		if (!a->ended)
+			continue;
+		*e = ending(a);
+		if (e->err != STS_ERR_FETCH_CONNECT && e->err != STS_ERR_FETCH_BLOCKED)
+			return a;
+		attempt_unlink(f, a);
+		f->next_at = f->started;
+		/* That a connection failed says more than that one was refused. */
+		if (f->failed != NULL && e->err == STS_ERR_FETCH_BLOCKED) {
+			attempt_free(a);
+			continue;
+		}
+		attempt_free(f->failed);
+		f->failed = a;
+	}
+	return NULL;
+}
+
+/* Whose silence is to be told: the first that connected, else the first that was asked
+ * (the list has the latest first). */
+static void
+time_out(struct sts_fetch *f)
+{
+	struct ending e = { CURLE_OPERATION_TIMEDOUT, STS_ERR_FETCH_TIMEOUT, NULL };
+	struct attempt *told = f->winner;
+
+	for (struct attempt *a = f->attempts; a != NULL && f->winner == NULL; a = a->next)
+		if (told == NULL || a->connected != -1 || told->connected == -1)
+			told = a;
+	if (told == NULL)
+		told = f->failed;
+	if (told != NULL && told->connected == -1)
+		e.err = STS_ERR_FETCH_CONNECT;
+	finish(f, told, e);
+}
+
+static void
+wait_on(struct sts_fetch *f, int64_t now)
+{
+	int64_t at = deadline(f);
+
+	if (f->winner == NULL && f->used < f->count && f->next_at < at)
+		at = f->next_at;
+	(void)sts_timer_set(f->timer, at > now ? at - now : 0);
+}
+
+/* Looks at everything that is known of a fetch, and does what is next. */
+static void
+turn(void *arg)
+{
+	static const struct ending no_memory = { CURLE_OUT_OF_MEMORY, STS_ERR_NOMEM,
+		NULL };
+	struct sts_fetch *f = arg;
+	int64_t now = sts_loop_ms(f->fetcher->loop);
+	struct attempt *a;
+	struct ending e;
+
+	if (f->winner != NULL) {
+		drop_losers(f);
+		if (f->winner->ended) {
+			finish(f, f->winner, ending(f->winner));
+			return;
+		}
+	} else if ((a = decisive(f, &e)) != NULL) {
+		finish(f, a, e);
+		return;
+	}
+	if (now >= deadline(f)) {
+		time_out(f);
+		return;
+	}
+	if (f->winner == NULL && f->used < f->count &&
+	    (f->attempts == NULL || now >= f->next_at) && !attempt_start(f)) {
+		finish(f, NULL, no_memory);
+		return;
+	}
+	if (f->attempts == NULL) {
+		finish(f, f->failed, ending(f->failed));
+		return;
+	}
+	wait_on(f, now);
+}
+
+/* ---- libcurl's multi interface on our loop ---- */
+
+static void
+collect(struct sts_fetcher *fr)
+{
+	struct attempt *a;
+	CURLMsg *m;
+	int left;
+	long ms;
+
+	while ((m = curl_multi_info_read(fr->multi, &left)) != NULL) {
+		if (m->msg != CURLMSG_DONE ||
+		    curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &a) != CURLE_OK)
+			continue;
+		a->ended = true;
+		a->result = m->data.result;
+		wake(a->fetch);
+	}
+	/* Before 8.11.1 libcurl now and then forgets to say when it wants to be called. */
+	if (curl_multi_timeout(fr->multi, &ms) == CURLM_OK && ms >= 0)
+		(void)sts_timer_set(fr->timer, ms);
+	else
+		sts_timer_stop(fr->timer);
+}
+
+static void
+on_curl_time(void *arg)
+{
+	struct sts_fetcher *fr = arg;
+	int running;
+
+	(void)curl_multi_socket_action(fr->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	collect(fr);
+}
+
+static void
+on_curl_ready(void *arg, int fd, unsigned what)
+{
+	struct sts_fetcher *fr = arg;
+	int bits = 0, running;
+
+	if (what & STS_READ)
+		bits |= CURL_CSELECT_IN;
+	if (what & STS_WRITE)
+		bits |= CURL_CSELECT_OUT;
+	(void)curl_multi_socket_action(fr->multi, fd, bits, &running);
+	collect(fr);
+}
+
+static int
+on_curl_timer(CURLM *multi, long ms, void *arg)
+{
+	struct sts_fetcher *fr = arg;
+
+	(void)multi;
+	if (ms < 0)
+		sts_timer_stop(fr->timer);
+	else
+		(void)sts_timer_set(fr->timer, ms);
+	return 0;
+}
+
+static void
+watch_failed(CURL *easy)
+{
+	struct attempt *a = NULL;
+
+	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &a) != CURLE_OK || a == NULL)
+		return;
+	stop(a, STS_ERR_NOMEM, NULL);
+	a->ended = true;
+	wake(a->fetch);
+}
+
+/* Never tells libcurl of a failure: it would give up all transfers, not just this one. */
+static int
+on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct sts_fetcher *fr = arg;
+	struct sts_watch *w = known;
+	unsigned wanted = 0;
+
+	if (what == CURL_POLL_REMOVE) {
+		sts_watch_free(w);
+		(void)curl_multi_assign(fr->multi, fd, NULL);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		wanted |= STS_READ;
+	if (what & CURL_POLL_OUT)
+		wanted |= STS_WRITE;
+	if (w == NULL) {
+		w = sts_watch_new(fr->loop, fd, on_curl_ready, fr);
+		(void)curl_multi_assign(fr->multi, fd, w);
+	}
+	if (w == NULL || sts_watch_set(w, wanted) == -1)
+		watch_failed(easy);
+	return 0;
+}
+
+static bool
+set_multi(struct sts_fetcher *fr)
+{
+	CURLM *m = fr->multi;
+
+	return curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket) ==
+	    CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_SOCKETDATA, fr) == CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer) == CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_TIMERDATA, fr) == CURLM_OK;
+}
+
+struct sts_fetcher *
+sts_fetcher_new(struct sts_loop *loop, const struct sts_fetcher_config *config)
+{
+	struct sts_fetcher *fr;
+
+	/* The only variable that libcurl obeys whatever it is told: it would write the
+	 * keys of every connection to a file. */
+	(void)unsetenv("SSLKEYLOGFILE");
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return NULL;
+	fr = calloc(1, sizeof(*fr));
+	if (fr == NULL) {
+		curl_global_cleanup();
+		return NULL;
+	}
+	fr->loop = loop;
+	fr->config = *config;
+	fr->timer = sts_timer_new(loop, on_curl_time, fr);
+	fr->multi = curl_multi_init();
+	if (fr->timer == NULL || fr->multi == NULL || !set_multi(fr)) {
+		sts_fetcher_free(fr);
+		return NULL;
+	}
+	return fr;
+}
+
+void
+sts_fetcher_free(struct sts_fetcher *fr)
+{
+	if (fr == NULL)
+		return;
+	while (fr->fetches != NULL)
+		sts_fetch_cancel(fr->fetches);
+	(void)curl_multi_cleanup(fr->multi);
+	sts_timer_free(fr->timer);
+	free(fr);
+	curl_global_cleanup();
+}
+
+struct sts_fetch *
+sts_fetch_start(struct sts_fetcher *fr, struct sts_str host,
+    const struct sts_addr *addresses, size_t count, sts_on_fetched *on, void *arg)
+{
+	struct sts_fetch *f = calloc(1, sizeof(*f));
+
+	if (f == NULL || host.n > STS_NAME_MAX || count == 0)
+		goto failed;
+	f->fetcher = fr;
+	f->on = on;
+	f->arg = arg;
+	memcpy(f->host, host.p, host.n);
+	f->count = count < STS_ADDRESSES_MAX ? count : STS_ADDRESSES_MAX;
+	memcpy(f->addresses, addresses, f->count * sizeof(addresses[0]));
+	f->started = sts_loop_ms(fr->loop);
+	f->timer = sts_timer_new(fr->loop, turn, f);
+	if (f->timer == NULL || sts_timer_set(f->timer, 0) == -1)
+		goto failed;
+	f->link = &fr->fetches;
+	f->next = fr->fetches;
+	if (f->next != NULL)
+		f->next->link = &f->next;
+	fr->fetches = f;
+	return f;
+failed:
+	if (f != NULL)
+		sts_timer_free(f->timer);
+	free(f);
+	return NULL;
+}
+
+void
+sts_fetch_cancel(struct sts_fetch *f)
+{
+	if (f == NULL)
+		return;
+	release(f);
+	fetch_free(f);
+}
