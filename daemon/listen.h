@@ -7,17 +7,18 @@
 #include <sys/types.h>
 
 /*
- * Listening sockets: inet:HOST:PORT, inet:[V6]:PORT, inet:*:PORT (both families,
- * whichever exist) and unix:PATH. Addresses are numbers: no name is ever looked up.
- * A unix socket that nobody answers at is a leftover and is replaced; one that answers
- * belongs to somebody and is left alone. All are non-blocking and close-on-exec.
+ * Listening sockets, as the settings name them (config_listen_parse). A unix socket that
+ * nobody answers at is a leftover and is replaced; one that answers belongs to somebody
+ * and is left alone. All are non-blocking and close-on-exec.
  */
 struct listener {
 	int fd;
 	bool inet;
-	char *spec; /* as configured; "systemd" for one that was handed over */
+	char *spec; /* as configured, or LISTEN_ADOPTED */
 	char *path; /* a unix socket to remove at the end, NULL: none */
 };
+
+#define LISTEN_ADOPTED "socket handed over"
 
 struct listeners {
 	struct listener *all;
@@ -37,14 +38,15 @@ int listen_open(struct listeners *to, const char *spec, const struct listen_styl
  * socket; it is still the caller's then. */
 int listen_adopt(struct listeners *to, int fd, char *why, size_t why_n);
 
-/* Appends a duplicate of another's sockets of the same spec; how many there were, or
- * -1. The path moves along: it is the new owner's to remove. */
-int listen_share(struct listeners *to, struct listeners *from, const char *spec);
+/* Appends duplicates of another's sockets of the same spec; how many there were, or -1:
+ * no memory or descriptors. */
+int listen_share(struct listeners *to, const struct listeners *from, const char *spec);
 
 /* Where it really listens ("inet:127.0.0.1:8461"), for the log. */
 void listen_text(const struct listener *l, char *out, size_t out_n);
 
-/* Closes all; unlink_paths: also removes the unix sockets that were made here. */
-void listeners_done(struct listeners *l, bool unlink_paths);
+/* Closes all, and removes the unix sockets that were made here, but for those that kept
+ * (may be NULL) has as well. */
+void listeners_done(struct listeners *l, const struct listeners *kept);
 
 #endif
