@@ -15,7 +15,8 @@
  *	ask-until NEED		the time of who asks is up while NEED is being found out
  *	ask-alone		the resolver cannot be asked
  *	asks NEED...		what the journey asked for, "a+b" at once; "-" nothing
- *	gives WHEN VERDICT [WHY]  WHEN: now, beside (and looks as well), first (only after)
+ *	gives WHEN VERDICT [WHY] [ede=N]
+ *				WHEN: now, beside (and looks as well), first (only after)
  *	names A:B...		the names of the reply
  *	due A..B		seconds until the next refresh; "never"
  *	says FIELD=VALUE...	of the entry: mode, id, failures, expires (seconds), mx
@@ -60,12 +61,11 @@ static struct {
 	struct told facts[STS_NEEDS];
 	struct sts_buf cached;
 	bool has_entry;
-	char asks[400], gives[300], names[2000];
+	char asks[400], gives[320], names[2000];
 	int failed, scenarios;
 } world;
 
-static void __attribute__((format(printf, 1, 2)))
-complain(const char *format, ...)
+static void __attribute__((format(printf, 1, 2))) complain(const char *format, ...)
 {
 	va_list args;
 
@@ -127,11 +127,15 @@ learn(size_t need, char **words, size_t n)
 	size_t used = 0, i = 0;
 
 	memset(t, 0, sizeof(*t));
-	t->fact = (struct sts_fact){ .ede = -1, .ttl = 300, .texts = t->texts,
-		.preferences = t->preferences, .addresses = t->addresses };
-	for (; i < n && (sscanf(words[i], "ttl=%" SCNu32, &t->fact.ttl) == 1 ||
-		    sscanf(words[i], "ede=%" SCNd16, &t->fact.ede) == 1 ||
-		    sscanf(words[i], "takes=%ld", &t->takes) == 1);
+	t->fact = (struct sts_fact){ .ede = -1,
+		.ttl = 300,
+		.texts = t->texts,
+		.preferences = t->preferences,
+		.addresses = t->addresses };
+	for (; i < n &&
+	     (sscanf(words[i], "ttl=%" SCNu32, &t->fact.ttl) == 1 ||
+		 sscanf(words[i], "ede=%" SCNd16, &t->fact.ede) == 1 ||
+		 sscanf(words[i], "takes=%ld", &t->takes) == 1);
 	     i++)
 		;
 	if (i < n && err_of(words[i], &t->fact.err)) {
@@ -168,8 +172,8 @@ begin(const char *name)
 	char *words[] = { ok };
 
 	snprintf(world.name, sizeof(world.name), "%.199s", name);
-	world.rules = (struct sts_rules){ .refresh_interval = 86400,
-		.refresh_unused = 30 * 86400 };
+	world.rules =
+	    (struct sts_rules){ .refresh_interval = 86400, .refresh_unused = 30 * 86400 };
 	world.now = BEGINNING;
 	world.has_entry = false;
 	sts_buf_clear(&world.cached);
@@ -194,7 +198,8 @@ set_rules(char **words, size_t n)
 		    sts_net_parse(sts_str_of(words[i] + 6), &world.allow)) {
 			r->allow = &world.allow;
 			r->allow_count = 1;
-		} else if (sscanf(words[i], "interval=%" SCNu32, &r->refresh_interval) != 1 &&
+		} else if (sscanf(words[i], "interval=%" SCNu32, &r->refresh_interval) !=
+			1 &&
 		    sscanf(words[i], "unused=%" SCNu32, &r->refresh_unused) != 1)
 			complain("no rule: %s", words[i]);
 }
@@ -238,14 +243,16 @@ note_names(const struct sts_entry *e, bool host_only)
 }
 
 static void
-note_answer(const struct sts_entry *e, bool host_only, const char *when, enum sts_hope hope)
+note_answer(const struct sts_entry *e, bool host_only, const char *when,
+    enum sts_hope hope)
 {
 	struct sts_answer a;
 
 	sts_answer(e, DOMAIN, host_only, hope, world.now, &world.rules, &a);
-	snprintf(world.gives, sizeof(world.gives), "%s %s%s%s", when,
-	    sts_verdict_text(a.verdict), a.why != STS_OK ? " " : "",
-	    a.why != STS_OK ? sts_err_token(a.why) : "");
+	snprintf(world.gives, 300, "%s %s%s%s", when, sts_verdict_text(a.verdict),
+	    a.why != STS_OK ? " " : "", a.why != STS_OK ? sts_err_token(a.why) : "");
+	if (a.ede >= 0)
+		snprintf(world.gives + strlen(world.gives), 20, " ede=%d", a.ede);
 	world.names[0] = '\0';
 	if (a.verdict == STS_VERDICT_SECURE)
 		note_names(e, host_only);
@@ -264,8 +271,9 @@ note_asked(unsigned needs)
 
 	for (size_t i = 0; i < STS_NEEDS; i++)
 		if ((needs >> i & 1) != 0) {
-			n += (size_t)snprintf(world.asks + n, sizeof(world.asks) - n, "%s%s",
-			    n > 0 && world.asks[n - 1] != ' ' ? "+" : "", need_names[i]);
+			n += (size_t)snprintf(world.asks + n, sizeof(world.asks) - n,
+			    "%s%s", n > 0 && world.asks[n - 1] != ' ' ? "+" : "",
+			    need_names[i]);
 		}
 	snprintf(world.asks + n, sizeof(world.asks) - n, " ");
 }
@@ -351,7 +359,8 @@ join(char **words, size_t n, char *out, size_t size)
 
 	out[0] = '\0';
 	for (size_t i = 0; i < n && at < size; i++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s", i > 0 ? " " : "", words[i]);
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i > 0 ? " " : "",
+		    words[i]);
 }
 
 static void
@@ -359,8 +368,8 @@ check_due(const char *want)
 {
 	struct sts_entry e;
 	const struct sts_entry *cached = entry(&e);
-	int64_t due = cached == NULL ? INT64_MAX
-				     : sts_refresh_due(cached, DOMAIN, &world.rules);
+	int64_t due =
+	    cached == NULL ? INT64_MAX : sts_refresh_due(cached, DOMAIN, &world.rules);
 	long low = 0, high = 0;
 
 	if (strcmp(want, "never") == 0) {
@@ -405,7 +414,8 @@ check_entry(char **words, size_t n)
 			snprintf(is, sizeof(is), "mxttl=%ld",
 			    (long)(e.mx_at + e.mx_ttl - world.now));
 		else if (strncmp(words[i], "asked=", 6) == 0)
-			snprintf(is, sizeof(is), "asked=%ld", (long)(world.now - e.asked));
+			snprintf(is, sizeof(is), "asked=%ld",
+			    (long)(world.now - e.asked));
 		else
 			snprintf(is, sizeof(is), "mx=%zu", e.mx_count);
 		check("the entry says", words[i], is);
