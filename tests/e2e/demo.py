@@ -7,6 +7,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.dont_write_bytecode = True  # the checkout stays as it is
 sys.path.insert(0, HERE)
 
 from lab import namespace  # noqa: E402  pylint: disable=wrong-import-position

@@ -10,6 +10,7 @@ import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.dont_write_bytecode = True  # the checkout stays as it is
 sys.path.insert(0, HERE)
 
 from lab import cases, namespace  # noqa: E402  pylint: disable=wrong-import-position

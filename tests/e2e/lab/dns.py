@@ -212,7 +212,8 @@ class Dns:
         flags, authority = 0x8180 | rcode, []
         if not any(a[1] == kind for a in answers) and rcode in (0, RCODES["nxdomain"]):
             if self.negative_ttl is not None and how != "bare":
-                authority = [("test", "SOA", self.negative_ttl, self.negative_ttl)]
+                authority = [(name.partition(".")[2], "SOA", self.negative_ttl,
+                              self.negative_ttl)]
         if how == "truncate" and not tcp:
             flags, answers = flags | 0x0200, []
         has_opt = len(query) > end and query[end:end + 3] == b"\0\0\x29"
@@ -235,3 +236,17 @@ class Dns:
     def _opt(ede):
         option = b"" if ede is None else struct.pack(">3H", 15, 2, ede)
         return b"\0" + struct.pack(">2HIH", TYPES["OPT"], UDP_MAX, 0, len(option)) + option
+
+
+def ask(server, name, kind="A", seconds=1):
+    """True if a server answers with at least one record."""
+    query = b"\x11\x22\x01\0\0\x01\0\0\0\0\0\0" + encode_name(name) + struct.pack(
+        ">2H", TYPES[kind], 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(seconds)
+        try:
+            sock.sendto(query, (server, 53))
+            reply = sock.recv(4096)
+        except OSError:
+            return False
+    return reply[3] & 15 == 0 and reply[6:8] != b"\0\0"

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: MIT
+"""Processes that are killed, disks that fill, files that are damaged: what was answered is
+never lost, and nobody is told "no policy" because of our own trouble."""
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import threading
+
+from lab import socketmap, wait
+from lab.cases import case, contains, same, table
+
+NOTFOUND = "NOTFOUND "
+ROUNDS = 20
+
+
+def cache_file(stsd):
+    return stsd.state + "/cache.mdb"
+
+
+def learn(world, count=1, **settings):
+    domains = [world.domain() for _ in range(count)]
+    stsd = world.stsd(**settings).start()
+    for domain in domains:
+        same(stsd.ask(domain.name), domain.secure)
+    return (stsd, domains) if count > 1 else (stsd, domains[0])
+
+
+def lose_the_world(domain):
+    """From now on only what stsd has kept can answer."""
+    domain.world.dns.fail(domain.record_name, "TXT", "servfail")
+    domain.web.how = "500"
+
+
+@table("kill -9", [("answerer", "answerer"), ("resolver", "resolver")])
+def kill_role(world, role):
+    stsd, domain = learn(world)
+    lose_the_world(domain)
+    before = stsd.processes()[role]
+    stsd.signal(signal.SIGKILL, role)
+    # A connection that is just being served by the dead may be lost, as Postfix expects.
+    wait.until(lambda: stsd.processes()[role] not in ([], before), f"a new {role}")
+    wait.until(lambda: answers(stsd, domain.name) == domain.secure, "the same answer")
+    new = world.domain()
+    wait.until(lambda: answers(stsd, new.name) == new.secure, "a cold lookup")
+    same(stsd.stop(), 0, "status")
+
+
+def answers(stsd, key):
+    """The reply; None where the connection is lost."""
+    try:
+        return stsd.ask(key)
+    except (OSError, socketmap.Closed):
+        return None
+
+
+@case("kill -9: while the resolver is away the cache answers")
+def without_resolver(world):
+    stsd, domain = learn(world)
+    plain = world.plain_domain()
+    same(stsd.ask(plain), NOTFOUND)
+    stopped = stsd.processes()["resolver"]
+    stsd.signal(signal.SIGSTOP, "resolver")
+    try:
+        same(stsd.ask(domain.name, timeout=5), domain.secure)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+@case("kill -9: the supervisor's end is everyone's end")
+def kill_supervisor(world):
+    stsd, domain = learn(world)
+    lose_the_world(domain)
+    pids = stsd.processes()
+    stsd.signal(signal.SIGKILL)
+    stsd.wait()
+    for pid in pids["answerer"] + pids["resolver"]:
+        wait.until(lambda pid=pid: not os.path.exists(f"/proc/{pid}")
+                   or "Z" in open(f"/proc/{pid}/stat", encoding="ascii").read().split()[2],
+                   "no role is left")
+    same(stsd.start().ask(domain.name), domain.secure)
+
+
+@table("kill -9 at random moments", [("answerer", ["answerer"]), ("resolver", ["resolver"]),
+                                     ("either", ["answerer", "resolver"]), ("all", None)])
+def kill_at_random(world, roles):
+    """Whatever was answered "secure" is answered so for ever; nothing is ever "not found"."""
+    choice = random.Random(str(roles))
+    stsd = world.stsd().start()
+    told = []
+    for _ in range(ROUNDS if roles else ROUNDS // 2):
+        domains = [world.domain() for _ in range(4)]
+        cold = threading.Thread(target=ask_all, args=(stsd, domains, told))
+        cold.start()
+        threading.Event().wait(choice.random() * 0.05)  # the random moment
+        if roles:
+            stsd.signal(signal.SIGKILL, choice.choice(roles))
+        else:
+            stsd.kill()
+        cold.join()
+        if not roles:
+            stsd.start()
+    for domain in told:
+        lose_the_world(domain)
+    for domain in told:
+        wait.until(lambda d=domain: answers(stsd, d.name) == d.secure,
+                   f"the same answer for {domain.name}", 15)
+    if len(told) < ROUNDS // 2:
+        raise AssertionError(f"only {len(told)} answers came between the kills")
+
+
+def ask_all(stsd, domains, told):
+    for domain in domains:
+        reply = answers(stsd, domain.name)
+        if reply == domain.secure:
+            told.append(domain)
+        elif reply == NOTFOUND:
+            told.append(domain)  # its check will fail, and name it
+
+
+def overwrite(path, offset, data):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+DAMAGES = [
+    ("truncated to nothing", lambda path: os.truncate(path, 0)),
+    ("truncated to a page", lambda path: os.truncate(path, 4096)),
+    ("cut in the middle", lambda path: os.truncate(path, os.path.getsize(path) // 2)),
+    ("cut to an odd size", lambda path: os.truncate(path, 4096 * 3 + 17)),
+    ("overwritten from the start", lambda path: overwrite(path, 0, os.urandom(16384))),
+    ("another kind of file", lambda path: overwrite(path, 0, b"SQLite format 3\0" * 512)),
+]
+
+
+@table("cache, while stopped", DAMAGES)
+def damaged_stopped(world, damage):
+    stsd, domains = learn(world, 20)
+    stsd.stop()
+    damage(cache_file(stsd))
+    stsd.start()
+    for domain in domains:
+        wait.until(lambda d=domain: answers(stsd, d.name) == d.secure, "the policy, anew")
+
+
+@table("cache, while running", DAMAGES)
+def damaged_running(world, damage):
+    stsd, domains = learn(world, 20)
+    damage(cache_file(stsd))
+    for domain in domains:
+        wait.until(lambda d=domain: not_wrong(stsd, d), "the policy, anew", 15)
+
+
+def not_wrong(stsd, domain):
+    """True for the right answer; anything but TEMP or a lost connection is a failure."""
+    reply = answers(stsd, domain.name)
+    if reply not in (None, domain.secure) and not reply.startswith("TEMP "):
+        raise AssertionError(f"{domain.name} is told {reply!r}")
+    return reply == domain.secure
+
+
+@case("cache, while stopped: a damaged file is moved aside, loudly")
+def moved_aside(world):
+    stsd, _ = learn(world)
+    stsd.stop()
+    with open(cache_file(stsd), "wb") as file:
+        file.write(b"no cache" * 4096)
+    stsd.start()
+    contains(stsd.log(), "error", "the log")
+    kept = [name for name in os.listdir(stsd.state) if name not in ("cache.mdb", "cache.mdb-lock")]
+    same(len(kept) >= 1, True, f"something beside the cache ({os.listdir(stsd.state)})")
+
+
+@case("cache, while running: removed")
+def removed_running(world):
+    stsd, domain = learn(world)
+    os.unlink(cache_file(stsd))
+    same(stsd.ask(domain.name), domain.secure)
+    stsd.restart()
+    same(stsd.ask(domain.name), domain.secure)
+
+
+@case("a full disk: answered from memory, and kept once there is room")
+def full_disk(world):
+    folder = world.new_folder("disk")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M,mode=777", "tmpfs", folder],
+                   check=True)
+    try:
+        stsd, first = learn(world, state_directory=folder + "/state", cache_size="16M")
+        with open(folder + "/ballast", "wb") as ballast:
+            try:
+                while True:
+                    ballast.write(b"x" * 4096)
+                    ballast.flush()
+            except OSError:
+                pass  # full
+        domains = [world.domain(mx=[f"mx{n}.{'x' * 50}.{'y' * 50}.example" for n in range(60)],
+                                mode="testing") for _ in range(40)]
+        for domain in domains:
+            same(stsd.ask(domain.name), "OK may")
+        same(stsd.ask(first.name), first.secure)
+        for domain in domains:
+            same(stsd.ask(domain.name), "OK may")
+        wait.until(lambda: "error" in stsd.log(), "an error in the log")
+        os.unlink(folder + "/ballast")
+        new = world.domain()
+        same(stsd.ask(new.name), new.secure)
+        stsd.restart()
+        lose_the_world(new)
+        same(stsd.ask(new.name), new.secure)
+        stsd.stop()
+    finally:
+        stsd.kill()
+        subprocess.run(["umount", folder], check=True)
+
+
+@case("cache_size reached: live policies stay, new domains are answered")
+def small_cache(world):
+    stsd, first = learn(world, cache_size="1M")
+    name = world.new_name()
+    many = [f"mx{n}.{'x' * 50}.{'y' * 50}.{name}" for n in range(200)]
+    domains = [world.domain(mx=many) for _ in range(60)]
+    for domain in domains:
+        world.dns.replace(domain.name, "MX", (1, many[0]))
+        same(stsd.ask(domain.name), domain.secure)
+    lose_the_world(first)
+    same(stsd.ask(first.name), first.secure)
+
+
+@case("state directory on a read-only file system: refused with 69")
+def read_only(world):
+    folder = world.new_folder("disk")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], check=True)
+    try:
+        stsd = world.stsd(state_directory=folder + "/state").launch()
+        same(stsd.wait(), 69, "status")
+        contains(stsd.log(), folder + "/state")
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@case("state directory is a file: refused with 69")
+def state_is_file(world):
+    folder = world.new_folder("disk")
+    with open(folder + "/state", "w", encoding="utf-8"):
+        pass
+    stsd = world.stsd(state_directory=folder + "/state").launch()
+    same(stsd.wait(), 69, "status")
+    contains(stsd.log(), folder + "/state")
+
+
+@case("state directory is made, for its user alone")
+def state_made(world):
+    stsd, _ = learn(world)
+    status = os.stat(stsd.state)
+    same(status.st_mode & 0o007, 0, "permissions of others")
+    same(status.st_uid, os.stat(cache_file(stsd)).st_uid, "owner")
+    same(status.st_uid != 0, True, "not root's")
+
+
+@case("no role runs as root, none has a capability")
+def privileges(world):
+    stsd, _ = learn(world)
+    for role, pids in stsd.processes().items():
+        for pid in pids:
+            with open(f"/proc/{pid}/status", encoding="ascii") as file:
+                lines = dict(line.rstrip().split(":\t", 1) for line in file if ":\t" in line)
+            same(set(lines["Uid"].split("\t")) & {"0"}, set(), f"root in {role}")
+            same(int(lines["CapEff"], 16), 0, f"capabilities of {role}")
+
+
+@case("few open files: fewer connections, and said so")
+def few_files(world):
+    domain = world.domain()
+    stsd = world.stsd()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        stsd.start(arguments=["-o", "max_connections=100000"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    clients = [stsd.client() for _ in range(400)]
+    same(stsd.ask(domain.name), domain.secure)
+    for client in clients:
+        client.sock.close()
+    same(stsd.ask(domain.name), domain.secure)
+
+
+@case("a copied state directory works elsewhere")
+def copied(world):
+    stsd, domain = learn(world)
+    stsd.stop()
+    lose_the_world(domain)
+    other = world.stsd()
+    shutil.copytree(stsd.state, other.state)
+    user = os.stat(stsd.state)
+    for path in [other.state] + [other.state + "/" + name for name in os.listdir(other.state)]:
+        os.chown(path, user.st_uid, user.st_gid)
+    same(other.start().ask(domain.name), domain.secure)
