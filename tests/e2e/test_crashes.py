@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 
-from lab import socketmap, wait
+from lab import daemon, socketmap, wait
 from lab.cases import case, contains, same, table
 
 NOTFOUND = "NOTFOUND "
@@ -78,9 +78,7 @@ def kill_supervisor(world):
     stsd.signal(signal.SIGKILL)
     stsd.wait()
     for pid in pids["answerer"] + pids["resolver"]:
-        wait.until(lambda pid=pid: not os.path.exists(f"/proc/{pid}")
-                   or "Z" in open(f"/proc/{pid}/stat", encoding="ascii").read().split()[2],
-                   "no role is left")
+        wait.until(lambda pid=pid: not daemon.alive(pid), "no role is left")
     same(stsd.start().ask(domain.name), domain.secure)
 
 

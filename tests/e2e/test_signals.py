@@ -21,7 +21,7 @@ def stops(world, signo):
     same(stsd.wait(), 0, "status")
     within(monotonic() - began, 0, 3, "seconds")
     for pid in pids:
-        wait.until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "every role has ended")
+        wait.until(lambda pid=pid: not daemon.alive(pid), "every role has ended")
 
 
 @case("TERM: what is in flight is answered within five seconds")

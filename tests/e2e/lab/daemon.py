@@ -36,7 +36,8 @@ def _children(pid):
         return []
 
 
-def _alive(pid):
+def alive(pid):
+    """A zombie is not: orphans are left to the first process here, which does not reap."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
@@ -120,7 +121,7 @@ class Stsd:
 
     def processes(self):
         """{"supervisor": [pid], "answerer": [...], "resolver": [...]}: those that live."""
-        children = [pid for pid in _children(self.pid) if _alive(pid)]
+        children = [pid for pid in _children(self.pid) if alive(pid)]
         names = {pid: _program(pid) for pid in children}
         return {"supervisor": [self.pid],
                 "answerer": [pid for pid in children if names[pid] == "stsd"],
@@ -159,7 +160,7 @@ class Stsd:
             except ProcessLookupError:
                 pass  # it ended meanwhile
         self._run.wait(10)
-        wait.until(lambda: not any(_alive(pid) for pid in pids), "all roles are gone")
+        wait.until(lambda: not any(alive(pid) for pid in pids), "all roles are gone")
 
     def is_running(self):
         return self._run is not None and self._run.poll() is None
