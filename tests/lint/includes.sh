@@ -31,6 +31,7 @@ room()
 	shift
 	for file in "$room"/*.[ch]; do
 		[ -f "$file" ] || continue
+		# shellcheck disable=SC2013 # no blanks in our headers' names
 		for header in $(sed -n 's/^[ 	]*#[ 	]*include[ 	]*"\([^"]*\)".*/\1/p' "$file"); do
 			home=$(home_of "$header")
 			case " $* " in

@@ -3,6 +3,7 @@
 # clang-tidy over the daemon's sources, a file a processor; see .clang-tidy. A complaint fails it.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck disable=SC2016 # $0 is for the shell inside
 ! find lib postfix daemon -name '*.c' -print0 |
     xargs -0 -n 1 -P "$(nproc)" sh -c '
 	clang-tidy --quiet "$0" -- -std=c17 -D_GNU_SOURCE -Ilib -Ilib/io -Ipostfix -Idaemon \
