@@ -10,15 +10,23 @@
 /*
  * One event, one line: time level event domain reason, then the event's own key=value
  * pairs; text as Postfix writes, or JSON (one object a line). To stderr, or syslog's
- * mail facility. Everything of a stranger's is escaped, long values are cut. A line is
- * written with one write(2); a log that cannot be written is not waited for.
+ * mail facility. Everything of a stranger's is escaped, long values are cut ("..."), and
+ * what does not fit in a line any more is left out.
  *
- *	2026-11-22T10:00:00Z notice policy-changed domain=example.org reason="..." old_id=1
+ *	2026-11-22T10:00:00Z notice policy-changed domain=example.org reason="..." role=resolver old_id=1
+ *
+ * A line is one write(2) of at most 4096 bytes, so that lines of several processes do
+ * not mix in a pipe. A log that cannot take a line is not waited for: the line is
+ * dropped, and after the next one that can be written comes "log-lost" with their
+ * number. Where stderr is systemd's journal (JOURNAL_STREAM), lines begin with "<3>" to
+ * "<7>". syslog(3) is different: it may wait for a syslog daemon that is stuck.
  */
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO,
 	LOG_LEVEL_DEBUG };
 
-/* role: "supervisor", "answerer", "resolver", "query": says who writes. */
+/* role: "supervisor", "answerer", "resolver", "query" (a literal): says who writes. May
+ * be called again. Ignores SIGPIPE: a log reader that ends must not end the mail. Before
+ * the first call lines of up to info go to stderr as text. */
 void log_open(const char *role, enum log_level level, bool json, bool to_syslog);
 bool log_wants(enum log_level level);
 
