@@ -50,7 +50,8 @@ int sts_cache_move_aside(const char *path, int64_t now, char *to, size_t to_n);
 enum sts_err sts_cache_open(const char *path, uint64_t size, bool writer,
     struct sts_loop *loop /* writer only */, struct sts_cache **cache, char *why,
     size_t why_n);
-void sts_cache_close(struct sts_cache *c); /* commits what is queued; NULL is nothing */
+/* Commits what is queued; nobody is told any more. NULL is nothing. */
+void sts_cache_close(struct sts_cache *c);
 
 /*
  * The entry's bytes, lent until the next call on this cache. In the writer, entries
@@ -67,7 +68,10 @@ void sts_cache_pause(struct sts_cache *c);
  * with STS_OK after the commit has been synced; else with the reason, and the entry is
  * kept in memory (STS_UNSAVED_MAX at most, then the oldest of them without a policy
  * goes first) and tried again every 10 s. due: INT64_MAX for never.
- * A full map is answered by dropping pool entries and trying once more.
+ * A full map is answered by dropping pool entries and trying once more. CACHE_FULL (the
+ * map, or the disk) and CACHE do not yet mean that the file is damaged: ask
+ * sts_cache_is_damaged. on_stored may call anything here but sts_cache_close.
+ * STS_ERR_NAME: the domain is no key (empty, or above 300 bytes).
  */
 typedef void sts_on_stored(void *arg, enum sts_err err);
 enum sts_err sts_cache_put(struct sts_cache *c, struct sts_str domain, struct sts_str bytes,
@@ -76,18 +80,18 @@ enum sts_err sts_cache_put(struct sts_cache *c, struct sts_str domain, struct st
 void sts_cache_forget(struct sts_cache *c, void *arg);
 /* Removes an entry (also from the queue), committed with the next batch. */
 enum sts_err sts_cache_drop(struct sts_cache *c, struct sts_str domain);
-/* Commits the queue now. */
+/* Commits the queue now; callbacks come later, from the loop. */
 enum sts_err sts_cache_flush(struct sts_cache *c);
 
-/* Up to max domains whose due time has come, earliest first; each is handed to on,
- * which must not call the cache. Returns how many, and when the next is due in *next
- * (INT64_MAX: none). */
+/* Up to max domains whose due time has come, earliest first (before them those that are
+ * not committed); each is handed to on, which must not call the cache. Returns how many,
+ * and when the next is due in *next (INT64_MAX: none). */
 typedef void sts_on_due(void *arg, struct sts_str domain);
 size_t sts_cache_due(struct sts_cache *c, int64_t now, size_t max, sts_on_due *on, void *arg,
     int64_t *next);
 
 /* Every entry in the order of the names, from after `after` (empty: from the start),
- * until on returns false. */
+ * until on returns false; on must not call the cache. */
 typedef bool sts_on_entry(void *arg, struct sts_str domain, struct sts_str bytes);
 enum sts_err sts_cache_each(struct sts_cache *c, struct sts_str after, sts_on_entry *on,
     void *arg);
@@ -108,6 +112,17 @@ enum sts_err sts_cache_mark(struct sts_cache *c, struct sts_clock_mark *mark);
 
 /* Frees reader slots of processes that died (LMDB's are never freed by themselves). */
 void sts_cache_check_readers(struct sts_cache *c);
+
+/* LMDB met a page that makes no sense since the cache was opened: everyone must stop
+ * using the file, and it be moved aside. */
+bool sts_cache_is_damaged(const struct sts_cache *c);
+
+/* For tests, which cannot wait for a hundred thousand entries or ten seconds. */
+struct sts_cache_limits {
+	size_t pool, commit, unsaved;
+	int64_t retry_ms;
+};
+void sts_cache_set_limits(struct sts_cache *c, const struct sts_cache_limits *limits);
 
 /* Is this process inside LMDB right now? Async-signal-safe. */
 bool sts_cache_is_inside(void);

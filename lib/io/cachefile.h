@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STS_CACHEFILE_H
+#define STS_CACHEFILE_H
+
+#include <stddef.h>
+
+#include "err.h"
+
+/*
+ * The cache file as seen from outside, before LMDB maps it: LMDB trusts its file, and a
+ * page that is not there is SIGBUS. Needs no lock, and may look while another process
+ * writes.
+ */
+
+/* STS_OK: LMDB may open it. STS_ERR_CACHE_NONE: there is none, or nothing in it yet.
+ * STS_ERR_CACHE: not LMDB's, cut off, or it cannot be read. *why gets a sentence that
+ * follows the file's name, unless OK. */
+enum sts_err sts_cachefile_check(const char *path, const char **why);
+
+/* Makes a new file's name as durable as its contents. */
+void sts_cachefile_sync_directory(const char *path);
+
+#endif
