@@ -93,7 +93,9 @@ def live_policy(world, trouble):
     wait.until(lambda: world.dns.count(domain.policy_host) > asked, "a fetch was tried")
     for _ in range(20):
         same(stsd.ask(domain.name), domain.secure)
-    within(world.dns.count(domain.policy_host) - asked, 1, 3, "questions for the host")
+    # A lookup may ask a server that fails more than once, but there is only one lookup.
+    within(world.dns.count(domain.policy_host) - asked, 1, 16 if trouble.get("dns") else 2,
+           "questions for the host")
 
 
 @table("guarded", [("loopback", WEB_PRIVATE[0]), ("RFC 1918", WEB_PRIVATE[1]),

@@ -34,8 +34,8 @@ def upper_case(world, change):
 
 
 @table("international", [
-    ("U-label", "grüße.test.example", "xn--gre-6ka8i.test.example"),
-    ("upper case U-label", "GRÜSSE.test.example", "xn--grsse-0ra.test.example"),
+    ("U-label", "grüße.test.example", "xn--gre-6ka8l.test.example"),
+    ("upper case U-label", "GRÜSSE.test.example", "xn--grsse-lva.test.example"),
     ("not transitional", "straße.test.example", "xn--strae-oqa.test.example"),
     ("ideographic dot", "bücher。test.example", "xn--bcher-kva.test.example"),
     ("A-label", "xn--bcher-kva.test.example", "xn--bcher-kva.test.example"),
@@ -59,7 +59,7 @@ def international(world, key, name):
     ("single label in brackets", b"[mailhost]"), ("single label, dot", b"localhost."),
     ("numeric top level", b"a.example.1"), ("two dots at the end", b"example.com.."),
     ("empty label", b"a..example.com"), ("leading hyphen", b"-a.example.com"),
-    ("trailing hyphen", b"a-.example.com"), ("underscore only", b"_.example.com"),
+    ("trailing hyphen", b"a-.example.com"),
     ("long label", b"a" * 64 + b".example.com"),
     ("long name", b".".join([b"a" * 49] * 5)), ("path", b"/var/run/x"),
     ("slash", b"example.com/x"), ("blank", b"a b.example.com"),
