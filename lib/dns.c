@@ -358,8 +358,11 @@ read_opt(const struct record *opt, struct sts_dns_answer *answer)
 		(void)get_bytes(&c, n);
 		option.end = c.at;
 		if (code == EDE_OPTION && answer->ede < 0) {
-			answer->ede = (int)get_u16(&option);
-			c.bad = c.bad || option.bad;
+			int ede = (int)get_u16(&option);
+
+			if (option.bad)
+				return false;
+			answer->ede = ede;
 		}
 	}
 	return !c.bad;
