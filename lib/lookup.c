@@ -250,7 +250,7 @@ learn_policy(struct sts_lookup *l, const struct sts_fact *f)
 	e->failures = 0;
 	e->policy = f->body;
 	e->mode = policy.mode;
-	e->max_age = clamp(policy.max_age, STS_MAX_AGE_MIN, STS_MAX_AGE_MAX);
+	e->max_age = policy.max_age > STS_MAX_AGE_MIN ? policy.max_age : STS_MAX_AGE_MIN;
 	if (e->record_err == STS_OK)
 		e->id = e->record_id;
 }
@@ -279,7 +279,6 @@ order_addresses(struct sts_lookup *l, const struct sts_fact *f)
 {
 	const struct sts_addr *v6, *v4;
 
-	l->address_count = 0;
 	for (size_t n = 0; l->address_count + 1 < STS_ADDRESSES_MAX; n++) {
 		if ((v6 = nth_address(l, f, true, n)) != NULL)
 			l->addresses[l->address_count++] = *v6;

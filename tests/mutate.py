@@ -76,6 +76,11 @@ def main():
                 (t, f'tests/unit/test_{t}.c') for t in tests]:
             programs[name] = os.path.join(folder, name + '.o')
             subprocess.run(['cc', *flags, '-c', '-o', programs[name], path], check=True)
+        for name, program in programs.items():
+            binary = os.path.join(folder, 'run')
+            run(['cc', '-o', binary, program, *objects.values()])
+            if run([binary, *(sorted(glob.glob('tests/sim/*.sim')) if name == 'sim' else [])]):
+                sys.exit(f'{name} fails before anything is broken')
         for source in sys.argv[1:]:
             for number, was, now, text in mutants(open(source, encoding='ascii').read()):
                 path = os.path.join(folder, 'mutant.c')
@@ -96,7 +101,7 @@ def main():
                         break
                 if noticed:
                     continue
-                place = f'{source}: {was} => {now}'
+                place = f'{source}: {was} => {now}'.strip()
                 if place in known:
                     continue
                 bad += 1

@@ -122,6 +122,7 @@ test_looking(void)
 	sts_lookup_tell(&l, STS_NEED_POLICY,
 	    &(struct sts_fact){ .err = STS_ERR_FETCH_TLS }, NOW);
 	CHECK("a failure ends it", sts_lookup_run(&l, NOW) == 0);
+	CHECK("however often it is run", sts_lookup_run(&l, NOW) == 0);
 	CHECK("and is said",
 	    l.fetch_err == STS_ERR_FETCH_TLS && !l.fetched && !l.fetching);
 	CHECK("and noted",
@@ -185,6 +186,13 @@ test_hosts(void)
 		CHECK("preference", l.entry.mx[0].preference == 1000);
 		CHECK("host", sts_str_eq(l.entry.mx[0].host, hosts[0]));
 	}
+	e.mx[0].host = STS_STR("old.example.com");
+	sts_lookup_start(&l, DOMAIN, &e, STS_START_ASKED, &rules);
+	tell_record();
+	sts_lookup_tell(&l, STS_NEED_MX, &mx, NOW);
+	(void)sts_lookup_run(&l, NOW);
+	CHECK("no room for an old one", l.entry.mx_count == STS_MX_MAX);
+	e.mx[0].host = STS_STR("mx1.example.com");
 	hosts[0] = STS_STR("");
 	mx.count = 1;
 	sts_lookup_start(&l, DOMAIN, &e, STS_START_ASKED, &rules);
