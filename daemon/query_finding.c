@@ -206,7 +206,7 @@ judge_syntax(struct query_findings *f, struct sts_str text)
 	if (sts_record_parse(text, &id, &problem) == STS_OK)
 		return;
 	new = query_find(f, QUERY_TXT07, text, sts_str_of(problem.text));
-	new->line = problem.at + 1;
+	new->at = problem.at + 1;
 }
 
 enum sts_err

@@ -72,6 +72,7 @@ struct query_finding {
 	struct sts_str object; /* host, address, line ...: what it is about. Raw bytes */
 	struct sts_str detail; /* what follows the sentence. Raw bytes */
 	size_t line;	       /* of the policy; 0: none */
+	size_t at;	       /* character of the record, from 1; 0: none */
 	const char *tlsrpt;    /* RFC 8460 result type, or NULL */
 };
 
