@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc.h"
+#include "log.h"
+#include "role.h"
+
+#ifndef STSD_LIBEXEC
+# define STSD_LIBEXEC "/usr/local/libexec/stsd"
+#endif
+
+/* Out of the way of 0, 1, 2 and ROLE_FD, which a child gets. */
+#define FD_HIGH 10
+
+/* What execve(2) failed with is in the log; this is for whoever waits. */
+#define EXIT_NO_EXEC 127
+
+const char *
+child_role_text(enum child_role role)
+{
+	switch (role) {
+	case CHILD_ANSWERER:
+		return "answerer";
+	case CHILD_RESOLVER:
+		break;
+	}
+	return "resolver";
+}
+
+static int
+open_program(const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC), high;
+
+	if (fd == -1)
+		return -1;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, FD_HIGH);
+	close(fd);
+	return high;
+}
+
+int
+programs_open(struct programs *p, char *why, size_t why_n)
+{
+	char path[4096 + sizeof("/stsd-resolver")];
+	ssize_t n = readlink("/proc/self/exe", path, 4095);
+	char *slash;
+
+	p->resolver = -1;
+	p->stsd = open_program("/proc/self/exe");
+	if (n == -1 || p->stsd == -1) {
+		(void)snprintf(why, why_n, "/proc/self/exe: %s", strerror(errno));
+		return -1;
+	}
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (slash != NULL) {
+		memcpy(slash, "/stsd-resolver", sizeof("/stsd-resolver"));
+		p->resolver = open_program(path);
+	}
+	if (p->resolver == -1)
+		p->resolver = open_program(STSD_LIBEXEC "/stsd-resolver");
+	if (p->resolver != -1)
+		return 0;
+	(void)snprintf(why, why_n, "stsd-resolver is neither beside stsd nor in %s: %s",
+	    STSD_LIBEXEC, strerror(errno));
+	return -1;
+}
+
+/* In the new process, between fork and exec: only what is safe there. */
+_Noreturn static void
+become(int program, const char *name, int fd)
+{
+	char *const argv[] = { (char *)name, NULL };
+	/* Libraries of libcurl's that nobody asked for would read files and keep memory. */
+	char *const environment[] = { (char *)"GNUTLS_NO_IMPLICIT_INIT=1",
+		(char *)"LDAPNOINIT=1", NULL };
+
+	if (fd == ROLE_FD)
+		(void)fcntl(fd, F_SETFD, 0);
+	else if (dup2(fd, ROLE_FD) == -1)
+		_exit(EXIT_NO_EXEC);
+	(void)fexecve(program, argv, environment);
+	log_say(LOG_LEVEL_ERROR, "exec-failed", "%s: %s", name, strerror(errno));
+	_exit(EXIT_NO_EXEC);
+}
+
+static void
+on_message(void *arg, const struct ipc_message *m)
+{
+	struct child *c = arg;
+
+	if (m == NULL)
+		return; /* its end is seen by waitpid(2) */
+	if (m->fd != -1)
+		close(m->fd);
+	c->seen_ms = sts_loop_ms(c->loop);
+	if (m->type == IPC_FAILED) {
+		(void)snprintf(c->failed, sizeof(c->failed), "%.*s",
+		    (int)(m->text.n < sizeof(c->failed) ? m->text.n : sizeof(c->failed)),
+		    m->text.p);
+	} else if (m->type == IPC_READY && c->state == CHILD_STARTING) {
+		c->state = CHILD_READY;
+		c->on_ready(c->arg, c);
+	}
+}
+
+static void
+tell(struct child *c, enum ipc_type type, uint32_t number, int fd)
+{
+	(void)ipc_send(c->ipc,
+	    &(struct ipc_message){ .type = type, .number = number, .fd = fd });
+}
+
+/* Whatever it works by. What cannot be sent is missed by the child, which then says so;
+ * it is started again. */
+static void
+equip(struct child *c, const struct child_start *start, int page_fd)
+{
+	const struct site *s = start->site;
+	struct ipc_message m = { .type = IPC_HELLO,
+		.fd = -1,
+		.text = STS_STR(STSD_VERSION) };
+
+	(void)ipc_send(c->ipc, &m);
+	m.type = IPC_CLOCK;
+	m.text = (struct sts_str){ (const char *)start->clock, sizeof(*start->clock) };
+	(void)ipc_send(c->ipc, &m);
+	tell(c, IPC_METRICS, 0, page_fd);
+	tell(c, IPC_CONFIG, 0, s->config_fd);
+	if (c->role == CHILD_RESOLVER) {
+		tell(c, IPC_CA, 0, s->ca_fd);
+	} else {
+		if (s->overrides_fd != -1)
+			tell(c, IPC_OVERRIDES, 0, s->overrides_fd);
+		for (size_t i = 0; i < s->listeners.count; i++)
+			tell(c, IPC_LISTENER, s->listeners.all[i].inet,
+			    s->listeners.all[i].fd);
+	}
+	tell(c, IPC_GO, 0, -1);
+}
+
+struct child *
+child_new(const struct child_start *start, enum child_role role)
+{
+	struct child *c = calloc(1, sizeof(*c));
+	int pair[2] = { -1, -1 }, page_fd = -1;
+
+	if (c == NULL)
+		return NULL;
+	c->role = role;
+	c->loop = start->loop;
+	c->on_ready = start->on_ready;
+	c->arg = start->arg;
+	c->started_ms = c->seen_ms = sts_loop_ms(start->loop);
+	c->page = metrics_page_new(&page_fd);
+	if (c->page == NULL || ipc_pair(pair) == -1)
+		goto failed;
+	c->ipc = ipc_new(start->loop, pair[0], on_message, c);
+	if (c->ipc == NULL) {
+		close(pair[0]);
+		goto failed;
+	}
+	c->pid = fork();
+	if (c->pid == -1)
+		goto failed;
+	if (c->pid == 0 && role == CHILD_ANSWERER)
+		become(start->programs->stsd, "stsd-answerer", pair[1]);
+	if (c->pid == 0)
+		become(start->programs->resolver, "stsd-resolver", pair[1]);
+	close(pair[1]);
+	equip(c, start, page_fd);
+	close(page_fd);
+	return c;
+
+failed:
+	if (pair[1] != -1)
+		close(pair[1]);
+	if (page_fd != -1)
+		close(page_fd);
+	child_free(c);
+	return NULL;
+}
+
+void
+child_free(struct child *c)
+{
+	if (c == NULL)
+		return;
+	ipc_free(c->ipc);
+	metrics_page_end(c->page);
+	free(c);
+}
+
+int
+child_connect(struct child *answerer, struct child *resolver)
+{
+	int pair[2];
+	int result = 0;
+
+	if (ipc_pair(pair) == -1)
+		return -1;
+	if (ipc_send(resolver->ipc,
+		&(struct ipc_message){ .type = IPC_CHANNEL, .fd = pair[0] }) == -1 ||
+	    ipc_send(answerer->ipc,
+		&(struct ipc_message){ .type = IPC_CHANNEL, .fd = pair[1] }) == -1)
+		result = -1;
+	close(pair[0]);
+	close(pair[1]);
+	return result;
+}
+
+void
+child_drain(struct child *c)
+{
+	if (c->state == CHILD_STOPPING)
+		return;
+	tell(c, IPC_DRAIN, 0, -1);
+	c->state = CHILD_DRAINING;
+}
+
+void
+child_stop(struct child *c)
+{
+	if (c->state == CHILD_STOPPING)
+		return;
+	tell(c, IPC_STOP, 0, -1);
+	c->state = CHILD_STOPPING;
+	c->stopping_ms = sts_loop_ms(c->loop);
+}
+
+void
+child_kill(struct child *c)
+{
+	if (c->state != CHILD_STOPPING)
+		c->stopping_ms = sts_loop_ms(c->loop);
+	c->state = CHILD_STOPPING;
+	(void)kill(c->pid, SIGKILL);
+}
+
+void
+child_ping(struct child *c)
+{
+	tell(c, IPC_PING, 0, -1);
+}
+
+void
+child_show_statistics(struct child *c)
+{
+	tell(c, IPC_LEVEL, 1, -1);
+}

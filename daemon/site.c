@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+#include "site.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "file.h"
+#include "log.h"
+
+/* What anybody may write into these files, and much more. */
+#define RESOLV_CONF_MAX (64 * 1024)
+#define MAIN_CF_MAX (4 * 1024 * 1024)
+#define OVERRIDES_MAX (256 * 1024 * 1024)
+
+/* resolv.conf(5): without any server, the one on this machine. */
+#define DEFAULT_SERVER "127.0.0.1"
+
+/* Where distributions keep their bundle. */
+static const char *const bundles[] = {
+	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
+	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
+	"/etc/ssl/ca-bundle.pem",	      /* SUSE */
+	"/etc/ssl/cert.pem",		      /* BSD */
+};
+
+/* Bytes that nobody can change any more, as a file to hand on; -1 with errno. */
+static int
+sealed(const char *name, struct sts_str bytes)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int saved;
+
+	if (fd == -1)
+		return -1;
+	while (bytes.n > 0) {
+		ssize_t n = write(fd, bytes.p, bytes.n);
+
+		if (n == -1)
+			goto failed;
+		bytes = sts_str_from(bytes, (size_t)n);
+	}
+	if (fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
+		return fd;
+failed:
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int
+replace_fd(int *fd, int with)
+{
+	if (with == -1)
+		return -1;
+	if (*fd != -1)
+		close(*fd);
+	*fd = with;
+	return 0;
+}
+
+/* The settings as every process will read them. */
+static int
+seal_config(struct site *s)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&text, &n);
+	int result = -1;
+
+	if (to == NULL)
+		return -1;
+	config_print(s->config, to, false);
+	if (fclose(to) == 0)
+		result = replace_fd(&s->config_fd,
+		    sealed("stsd-settings", (struct sts_str){ text, n }));
+	free(text);
+	return result;
+}
+
+static void
+read_resolvconf(struct resolvconf *out)
+{
+	struct sts_buf text = { 0 };
+
+	/* Absent or unreadable says as much as an empty one. */
+	(void)file_read(RESOLV_CONF, RESOLV_CONF_MAX, &text);
+	resolvconf_parse(sts_buf_str(&text), out);
+	if (out->servers[0] == '\0')
+		(void)snprintf(out->servers, sizeof(out->servers), "%s", DEFAULT_SERVER);
+	sts_buf_done(&text);
+}
+
+static int
+take_resolvconf(struct site *s, const struct resolvconf *found)
+{
+	char *servers = strdup(found->servers);
+
+	if (servers == NULL)
+		return -1;
+	free(s->config->dns_servers);
+	s->config->dns_servers = servers;
+	s->config->dnssec =
+	    s->dnssec == CONFIG_AUTO && found->trust_ad ? CONFIG_ON : s->dnssec;
+	return 0;
+}
+
+int
+site_follow(struct site *s)
+{
+	struct resolvconf found;
+	int dnssec = s->config->dnssec;
+
+	if (!s->follows)
+		return 0;
+	read_resolvconf(&found);
+	if (strcmp(found.servers, s->config->dns_servers) == 0 &&
+	    dnssec ==
+		(s->dnssec == CONFIG_AUTO && found.trust_ad ? CONFIG_ON : s->dnssec))
+		return 0;
+	if (take_resolvconf(s, &found) == -1 || seal_config(s) == -1)
+		return -1;
+	return 1;
+}
+
+/* permissive_reply = auto depends on what "may" would override. */
+static void
+look_at_postfix(struct site *s)
+{
+	struct config *c = s->config;
+	struct sts_buf path = { 0 }, text = { 0 };
+	bool found = false;
+
+	if (c->postfix_directory != NULL) {
+		sts_put_text(&path, c->postfix_directory);
+		sts_put(&path, (struct sts_str){ "/main.cf", sizeof("/main.cf") });
+		found = !path.bad && file_read(path.p, MAIN_CF_MAX, &text) == 0;
+	}
+	c->permissive_reply =
+	    config_says_may(c, found ? sts_buf_str(&text) : STS_STR_NONE)
+	    ? CONFIG_REPLY_MAY
+	    : CONFIG_REPLY_NOTFOUND;
+	sts_buf_done(&path);
+	sts_buf_done(&text);
+}
+
+static void
+open_bundle(struct site *s, struct config_errors *errors)
+{
+	const char *path = s->config->ca_file;
+
+	for (size_t i = 0;
+	     path == NULL && s->ca_fd == -1 && i < sizeof(bundles) / sizeof(bundles[0]);
+	     i++)
+		s->ca_fd = open(bundles[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (path != NULL)
+		s->ca_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (s->ca_fd == -1 && path != NULL)
+		config_complain(errors, "ca_file: %s: %s", path, strerror(errno));
+	else if (s->ca_fd == -1)
+		config_complain(errors,
+		    "ca_file: the system has no bundle of certificates at any usual place");
+}
+
+static void
+read_overrides(struct site *s, struct config_errors *errors,
+    struct config_errors *notices)
+{
+	const char *path = s->config->overrides;
+	struct sts_buf text = { 0 };
+	struct overrides *parsed;
+
+	if (path == NULL)
+		return;
+	if (file_read(path, OVERRIDES_MAX, &text) == -1) {
+		config_complain(errors, "overrides: %s: %s", path, strerror(errno));
+		goto done;
+	}
+	parsed = overrides_parse(sts_buf_str(&text), path, time(NULL), errors, notices);
+	if (parsed == NULL)
+		goto done;
+	overrides_free(parsed);
+	s->overrides_fd = sealed("stsd-overrides", sts_buf_str(&text));
+	if (s->overrides_fd == -1)
+		config_complain(errors, "overrides: %s: %s", path, strerror(errno));
+done:
+	sts_buf_done(&text);
+}
+
+static void
+raise_level(struct config *c, unsigned verbose)
+{
+	while (verbose-- > 0 && c->log_level < LOG_LEVEL_DEBUG)
+		c->log_level++;
+}
+
+struct site *
+site_load(const struct config_sources *sources, unsigned verbose,
+    struct config_errors *errors, struct config_errors *notices)
+{
+	struct site *s = calloc(1, sizeof(*s));
+	struct resolvconf found;
+	size_t before = errors->count;
+
+	if (s == NULL) {
+		config_complain(errors, "configuration: out of memory");
+		return NULL;
+	}
+	s->config_fd = s->overrides_fd = s->ca_fd = -1;
+	s->config = config_load(sources, errors, notices);
+	if (s->config == NULL)
+		goto failed;
+	raise_level(s->config, verbose);
+	look_at_postfix(s);
+	open_bundle(s, errors);
+	read_overrides(s, errors, notices);
+	s->dnssec = s->config->dnssec;
+	s->follows = s->config->dns_servers == NULL;
+	if (s->follows) {
+		read_resolvconf(&found);
+		if (take_resolvconf(s, &found) == -1)
+			config_complain(errors, "dns_servers: out of memory");
+	}
+	if (errors->count == before && seal_config(s) == -1)
+		config_complain(errors, "configuration: %s", strerror(errno));
+	if (errors->count == before)
+		return s;
+failed:
+	site_free(s, NULL);
+	return NULL;
+}
+
+static int
+listen_at(struct listeners *to, const struct listeners *before, const char *spec,
+    const struct listen_style *style, char *why, size_t why_n)
+{
+	int shared = before == NULL ? 0 : listen_share(to, before, spec);
+
+	if (shared == -1) {
+		(void)snprintf(why, why_n, "%s: %s", spec, strerror(errno));
+		return -1;
+	}
+	return shared > 0 ? 0 : listen_open(to, spec, style, why, why_n);
+}
+
+static bool
+are_adopted(const struct listeners *l)
+{
+	return l->count > 0 && strcmp(l->all[0].spec, LISTEN_ADOPTED) == 0;
+}
+
+/* Sockets that were handed over take the place of those in the settings. */
+static bool
+inherit(struct listeners *to, const struct listeners *before, const char **spec)
+{
+	if (are_adopted(to))
+		return true;
+	if (before == NULL || !are_adopted(before))
+		return false;
+	*spec = LISTEN_ADOPTED;
+	return false;
+}
+
+int
+site_listen(struct site *s, const struct site *before, const struct listen_style *style,
+    char *why, size_t why_n)
+{
+	const struct listeners *had = before == NULL ? NULL : &before->listeners;
+	const struct listeners *had_metrics = before == NULL ? NULL : &before->metrics;
+	const struct config *c = s->config;
+	const char *spec = NULL;
+
+	if (!inherit(&s->listeners, had, &spec)) {
+		size_t count = spec != NULL ? 1 : c->listen.count;
+
+		for (size_t i = 0; i < count; i++)
+			if (listen_at(&s->listeners, had,
+				spec != NULL ? spec : c->listen.items[i], style, why,
+				why_n) == -1)
+				return -1;
+	}
+	spec = c->metrics_listen;
+	if (!inherit(&s->metrics, had_metrics, &spec) && spec != NULL)
+		return listen_at(&s->metrics, had_metrics, spec, style, why, why_n);
+	return 0;
+}
+
+void
+site_free(struct site *s, const struct site *kept)
+{
+	int fds[3];
+
+	if (s == NULL)
+		return;
+	listeners_done(&s->listeners, kept == NULL ? NULL : &kept->listeners);
+	listeners_done(&s->metrics, kept == NULL ? NULL : &kept->metrics);
+	fds[0] = s->config_fd;
+	fds[1] = s->overrides_fd;
+	fds[2] = s->ca_fd;
+	for (size_t i = 0; i < 3; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	config_free(s->config);
+	free(s);
+}
