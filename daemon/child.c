@@ -20,9 +20,6 @@
 /* Out of the way of 0, 1, 2 and ROLE_FD, which a child gets. */
 #define FD_HIGH 10
 
-/* What execve(2) failed with is in the log; this is for whoever waits. */
-#define EXIT_NO_EXEC 127
-
 const char *
 child_role_text(enum child_role role)
 {
@@ -87,10 +84,10 @@ become(int program, const char *name, int fd)
 	if (fd == ROLE_FD)
 		(void)fcntl(fd, F_SETFD, 0);
 	else if (dup2(fd, ROLE_FD) == -1)
-		_exit(EXIT_NO_EXEC);
+		_exit(CHILD_NO_EXEC);
 	(void)fexecve(program, argv, environment);
 	log_say(LOG_LEVEL_ERROR, "exec-failed", "%s: %s", name, strerror(errno));
-	_exit(EXIT_NO_EXEC);
+	_exit(CHILD_NO_EXEC);
 }
 
 static void
@@ -173,7 +170,7 @@ child_new(const struct child_start *start, enum child_role role)
 	if (c->pid == -1)
 		goto failed;
 	if (c->pid == 0 && role == CHILD_ANSWERER)
-		become(start->programs->stsd, "stsd-answerer", pair[1]);
+		become(start->programs->stsd, CHILD_ANSWERER_NAME, pair[1]);
 	if (c->pid == 0)
 		become(start->programs->resolver, "stsd-resolver", pair[1]);
 	close(pair[1]);

@@ -33,6 +33,12 @@ struct programs {
 /* -1 with a sentence in why. */
 int programs_open(struct programs *p, char *why, size_t why_n);
 
+/* How an answerer is called, which is the same executable as its supervisor's. */
+#define CHILD_ANSWERER_NAME "stsd-answerer"
+
+/* Its exit status when it could not even be executed. */
+#define CHILD_NO_EXEC 127
+
 struct child;
 typedef void child_on_event(void *arg, struct child *c);
 

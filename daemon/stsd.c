@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stsd(8): sender-side MTA-STS for Postfix. This executable is two of the three roles:
+ * the supervisor, which people start, and the answerer, which the supervisor starts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "answerer.h"
+#include "cache.h"
+#include "child.h"
+#include "loop.h"
+#include "role.h"
+#include "site.h"
+#include "supervisor.h"
+
+extern char **environ;
+
+/* More than any command line has room for in earnest. */
+#define OPTIONS_MAX 256
+
+static const char usage[] =
+    "usage: stsd [-c FILE] [-o name=value]... [-t] [-T] [-v]... [-V] [-h]\n"
+    "  -c FILE        configuration, instead of " STSD_CONFIG "\n"
+    "  -o name=value  one setting, over the file and the environment\n"
+    "  -t             check the configuration and exit\n"
+    "  -T             print every setting, with where it came from, and exit\n"
+    "  -v             log more; twice: even more\n"
+    "  -V             print the version, with those of the libraries, and exit\n"
+    "  -h             print this and exit\n"
+    "Stays in the foreground and logs to stderr; see stsd(8) and stsd.conf(5).\n";
+
+/* The resolver is linked with all libraries and prints them; we with two of them. */
+static int
+print_version(void)
+{
+	struct programs programs;
+	char why[256];
+
+	if (programs_open(&programs, why, sizeof(why)) == 0) {
+		char *const argv[] = { (char *)"stsd", (char *)"-V", NULL };
+		char *const none[] = { NULL };
+
+		(void)fexecve(programs.resolver, argv, none);
+	}
+	(void)printf("stsd %s\nlibevent %s\nLMDB %s\n", STSD_VERSION, sts_loop_version(),
+	    sts_cache_version());
+	return 0;
+}
+
+static int
+print_settings(const struct config_sources *sources)
+{
+	struct config_errors errors = { 0 };
+	struct config *c = config_load(sources, &errors, NULL);
+
+	for (size_t i = 0; i < errors.count; i++)
+		(void)fprintf(stderr, "%s\n", errors.lines[i]);
+	config_errors_done(&errors);
+	if (c == NULL)
+		return ROLE_EXIT_CONFIG;
+	config_print(c, stdout, true);
+	config_free(c);
+	return 0;
+}
+
+static int
+check_settings(const struct config_sources *sources)
+{
+	struct config_errors errors = { 0 }, notices = { 0 };
+	struct site *site = site_load(sources, 0, &errors, &notices);
+	bool good = site != NULL;
+
+	for (size_t i = 0; i < errors.count; i++)
+		(void)fprintf(stderr, "%s\n", errors.lines[i]);
+	for (size_t i = 0; i < notices.count; i++)
+		(void)fprintf(stderr, "%s\n", notices.lines[i]);
+	config_errors_done(&errors);
+	config_errors_done(&notices);
+	site_free(site, NULL);
+	return good ? 0 : ROLE_EXIT_CONFIG;
+}
+
+int
+main(int argc, char **argv)
+{
+	char *options[OPTIONS_MAX + 1] = { NULL };
+	struct supervisor_options what = { .sources = { .environment = environ,
+					       .options = options } };
+	enum { RUN, CHECK, PRINT } mode = RUN;
+	size_t count = 0;
+	int option;
+
+	if (argc == 1 && strcmp(argv[0], CHILD_ANSWERER_NAME) == 0 && role_is_ours())
+		return answerer_main();
+	while ((option = getopt(argc, argv, "c:o:tTvVh")) != -1) {
+		switch (option) {
+		case 'c':
+			what.sources.file = optarg;
+			break;
+		case 'o':
+			if (count == OPTIONS_MAX) {
+				(void)fprintf(stderr, "stsd: more than %d times -o\n",
+				    OPTIONS_MAX);
+				return ROLE_EXIT_USAGE;
+			}
+			options[count++] = optarg;
+			break;
+		case 't':
+			mode = CHECK;
+			break;
+		case 'T':
+			mode = PRINT;
+			break;
+		case 'v':
+			what.verbose++;
+			break;
+		case 'V':
+			return print_version();
+		case 'h':
+			(void)fputs(usage, stdout);
+			return 0;
+		default:
+			(void)fputs(usage, stderr);
+			return ROLE_EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "stsd: unexpected argument '%s'\n%s", argv[optind],
+		    usage);
+		return ROLE_EXIT_USAGE;
+	}
+	switch (mode) {
+	case CHECK:
+		return check_settings(&what.sources);
+	case PRINT:
+		return print_settings(&what.sources);
+	case RUN:
+		break;
+	}
+	return supervisor_main(&what);
+}
