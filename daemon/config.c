@@ -245,7 +245,7 @@ find_upper(struct sts_str name)
 
 		if (c >= 'a' && c <= 'z')
 			return NULL;
-		lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+		lower[i] = sts_lower(c);
 	}
 	return setting_find((struct sts_str){ lower, name.n });
 }

@@ -36,14 +36,14 @@ enum setting_kind {
 
 struct setting {
 	const char *name;
-	enum setting_kind kind;
-	size_t offset;	    /* into struct config */
 	const char *preset; /* the default; "": it is found out later, see unset */
 	const char *unset;  /* what an empty preset stands for */
 	const char *text;   /* for the example file */
-	uint64_t min, max;  /* numbers, sizes, durations in seconds */
 	const struct value_word *words;
-	const char *hint; /* ends the error about a wrong word; may be NULL */
+	const char *hint;  /* ends the error about a wrong word; may be NULL */
+	uint64_t min, max; /* numbers, sizes, durations in seconds */
+	size_t offset;	   /* into struct config */
+	enum setting_kind kind;
 	bool may_be_none;
 };
 
