@@ -1061,3 +1061,9 @@ sts_fetch_cancel(struct sts_fetch *f)
 	release(f);
 	fetch_free(f);
 }
+
+const char *
+sts_fetch_version(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}

@@ -81,3 +81,9 @@ done:
 	idn2_free(utf8);
 	return err;
 }
+
+const char *
+sts_idn_version(void)
+{
+	return idn2_check_version(NULL);
+}

@@ -363,6 +363,15 @@ observe(const struct sts_question *q, enum sts_err err)
 		q->resolve->on_asked(q->resolve->arg, q->type, err);
 }
 
+/* Who has not answered while another has, or by the deadline, has let its time pass. */
+static void
+observe_silent(const struct sts_question *q)
+{
+	for (const struct attempt *a = q->attempts; a != NULL; a = a->next)
+		if (!a->ended)
+			observe(q, STS_ERR_DNS_TIMEOUT);
+}
+
 /* The one place where a question ends by itself. The views in the answer point into what
  * the caller holds. */
 static void
@@ -372,10 +381,7 @@ finish(struct sts_question *q, const struct sts_dns_answer *answer)
 	sts_on_answer *on = q->on;
 	void *arg = q->arg;
 
-	/* Who has not answered by now has let its time pass. */
-	for (const struct attempt *a = q->attempts; a != NULL; a = a->next)
-		if (!a->ended)
-			observe(q, STS_ERR_DNS_TIMEOUT);
+	observe_silent(q);
 	question_free(q);
 	on(arg, answer, ms);
 }
@@ -434,6 +440,7 @@ follow(struct sts_question *q, const struct sts_dns_answer *answer, size_t serve
 	q->ad = q->ad && answer->ad;
 	memcpy(q->name, answer->final_name.p, answer->final_name.n);
 	q->name_n = answer->final_name.n;
+	observe_silent(q);
 	drop_attempts(q);
 	q->first = server;
 	q->asked = 0;
@@ -697,4 +704,10 @@ sts_resolve_observe(struct sts_resolve *r, sts_on_asked *on, void *arg)
 {
 	r->on_asked = on;
 	r->arg = arg;
+}
+
+const char *
+sts_resolve_version(void)
+{
+	return ares_version(NULL);
 }

@@ -334,8 +334,8 @@ start_server(int *input, uint16_t *port)
 	if (pid == 0) {
 		dup2(in[0], 0);
 		dup2(out[1], 1);
-		execlp("python3", "python3", "tests/io/https_server.py", "--until-eof",
-		    "tests/io/fetch.json", directory, (char *)NULL);
+		execlp("python3", "python3", "-B", "tests/io/https_server.py",
+		    "--until-eof", "tests/io/fetch.json", directory, (char *)NULL);
 		_exit(127);
 	}
 	close(in[0]);
