@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <lmdb.h>
 #include <signal.h>
 #include <stdio.h>
@@ -104,7 +103,7 @@ leave(void)
 static void
 write_number(uint8_t *to, uint64_t n)
 {
-	for (int i = NUMBER - 1; i >= 0; i--, n >>= 8)
+	for (size_t i = NUMBER; i-- > 0; n >>= 8)
 		to[i] = (uint8_t)n;
 }
 
@@ -114,7 +113,7 @@ read_number(const void *from)
 	const uint8_t *p = from;
 	uint64_t n = 0;
 
-	for (int i = 0; i < NUMBER; i++)
+	for (size_t i = 0; i < NUMBER; i++)
 		n = n << 8 | p[i];
 	return n;
 }
@@ -1429,4 +1428,10 @@ sts_cache_flush(struct sts_cache *c)
 	while (err == STS_OK && c->pending.count > 0)
 		err = commit_some(c);
 	return err;
+}
+
+const char *
+sts_cache_version(void)
+{
+	return mdb_version(NULL, NULL, NULL);
 }

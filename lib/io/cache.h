@@ -127,4 +127,6 @@ void sts_cache_set_limits(struct sts_cache *c, const struct sts_cache_limits *li
 /* Is this process inside LMDB right now? Async-signal-safe. */
 bool sts_cache_is_inside(void);
 
+const char *sts_cache_version(void); /* LMDB's */
+
 #endif

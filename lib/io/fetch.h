@@ -60,4 +60,6 @@ struct sts_fetch *sts_fetch_start(struct sts_fetcher *f, struct sts_str host,
     const struct sts_addr *addresses, size_t count, sts_on_fetched *on, void *arg);
 void sts_fetch_cancel(struct sts_fetch *fetch); /* no callback; NULL is nothing */
 
+const char *sts_fetch_version(void); /* libcurl's */
+
 #endif

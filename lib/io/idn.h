@@ -17,4 +17,6 @@ enum sts_err sts_idn_to_ascii(struct sts_str name, char out[STS_NAME_MAX + 1]);
 /* The U-label form for people; the name itself where it has none. Unescaped UTF-8. */
 enum sts_err sts_idn_to_unicode(struct sts_str name, char *out, size_t out_n);
 
+const char *sts_idn_version(void); /* libidn2's */
+
 #endif

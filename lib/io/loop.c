@@ -293,3 +293,9 @@ sts_signal_free(struct sts_signal *s)
 	event_del(&s->event);
 	free(s);
 }
+
+const char *
+sts_loop_version(void)
+{
+	return event_get_version();
+}

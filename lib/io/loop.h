@@ -47,4 +47,6 @@ struct sts_signal *sts_signal_new(struct sts_loop *loop, int signo, sts_on_signa
     void *arg);
 void sts_signal_free(struct sts_signal *s);
 
+const char *sts_loop_version(void); /* libevent's */
+
 #endif

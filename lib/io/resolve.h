@@ -39,4 +39,6 @@ void sts_resolve_forget(struct sts_question *q); /* NULL is nothing */
 typedef void sts_on_asked(void *arg, enum sts_dns_type type, enum sts_err err);
 void sts_resolve_observe(struct sts_resolve *r, sts_on_asked *on, void *arg);
 
+const char *sts_resolve_version(void); /* c-ares' */
+
 #endif

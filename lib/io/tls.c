@@ -373,3 +373,9 @@ sts_tls_prepare(void *ssl_ctx, struct sts_tls_store *s, const char *host,
 	/* RFC 8461 section 7.2: TLS 1.2 or later. */
 	return SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 ? 0 : -1;
 }
+
+const char *
+sts_tls_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}

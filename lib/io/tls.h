@@ -38,4 +38,6 @@ struct sts_tls_report {
 int sts_tls_prepare(void *ssl_ctx, struct sts_tls_store *s, const char *host,
     struct sts_tls_report *report);
 
+const char *sts_tls_version(void); /* OpenSSL's, with its name */
+
 #endif
