@@ -98,27 +98,64 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# What each kind of test is: tests/README.md. STAGES="unit sim" runs some of them.
 tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim
-unit: $(UNIT)
-	@for t in $(UNIT); do echo "  TEST    $$t"; $$t || exit 1; done
-sim: $(B)/tests/sim/sim
-	@$< tests/sim/*.sim
-replay: $(FUZZ)
-	@for t in $(FUZZ); do echo "  REPLAY  $$t"; $$t tests/fuzz/corpus/$${t##*/}/* || exit 1; done
+check: all tests
+	B=$(B) V=$(V) sh tests/run $(STAGES)
+unit sim replay io e2e: all tests
+	B=$(B) V=$(V) sh tests/run $@
+lint: $(B)/libsts-core.a $(B)/libpostfix.a
+	B=$(B) V=$(V) sh tests/run lint
+demo: all
+	B=$(B) python3 tests/e2e/demo.py
+mutate: # which broken rule would no test notice?
+	python3 tests/mutate.py lib/lookup.c lib/answer.c lib/refresh.c
 
 SRC = $(wildcard lib/*.[ch] lib/io/*.[ch] postfix/*.[ch] daemon/*.[ch] tests/*/*.[ch])
 format: ; clang-format -i $(SRC)
 
 fuzz-%: # make fuzz-policy FUZZFLAGS=-max_total_time=60
-	@mkdir -p $(B)/fuzz
-	$(CLANG) -std=c17 -O1 -g $(DEFINES) $(INCLUDE) -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all -o $(B)/fuzz/$* tests/fuzz/fuzz_$*.c \
-	    $(wildcard lib/*.c) $(wildcard postfix/*.c) $(FUZZ_SOURCES)
-	$(B)/fuzz/$* $(FUZZFLAGS) tests/fuzz/corpus/$*
+	$(MAKE) CC=$(CLANG) B=build/fuzz HARDEN= \
+	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -fno-sanitize-recover=all" \
+	    $(PURE:$(B)/%=build/fuzz/%) build/fuzz/tests/fuzz/fuzz_$*.o
+	$(CLANG) -fsanitize=fuzzer,$(FUZZ_SAN) -o build/fuzz/$* \
+	    build/fuzz/tests/fuzz/fuzz_$*.o $(PURE:$(B)/%=build/fuzz/%)
+	build/fuzz/$* $(FUZZFLAGS) tests/fuzz/corpus/$*
+FUZZ_SAN = address,undefined
+
+# As root, or with sudo.
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT  = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends
+deps: ; $(APT) $(DEPS)
+deps-check: ; $(APT) $(DEPS_CHECK)
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/stsd \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(SYSCONFDIR)/stsd $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
+	install -m 755 $(B)/stsd $(DESTDIR)$(SBINDIR)/stsd
+	install -m 755 $(B)/stsd-query $(DESTDIR)$(BINDIR)/stsd-query
+	install -m 755 $(B)/stsd-resolver $(DESTDIR)$(LIBEXECDIR)/stsd/stsd-resolver
+	install -m 644 daemon/stsd.8 $(DESTDIR)$(MANDIR)/man8/stsd.8
+	install -m 644 daemon/stsd.conf.5 $(DESTDIR)$(MANDIR)/man5/stsd.conf.5
+	install -m 644 daemon/stsd-query.1 $(DESTDIR)$(MANDIR)/man1/stsd-query.1
+	[ -e $(DESTDIR)$(SYSCONFDIR)/stsd/stsd.conf ] || \
+	    install -m 644 daemon/stsd.conf $(DESTDIR)$(SYSCONFDIR)/stsd/stsd.conf
+	sed 's|@SBINDIR@|$(SBINDIR)|' daemon/stsd.service.in >$(DESTDIR)$(UNITDIR)/stsd.service
+	install -m 644 daemon/stsd.sysusers $(DESTDIR)$(SYSUSERSDIR)/stsd.conf
+	[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers >/dev/null || systemd-sysusers
+# The configuration and the cache stay: they are the administrator's.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/stsd $(DESTDIR)$(BINDIR)/stsd-query \
+	    $(DESTDIR)$(LIBEXECDIR)/stsd/stsd-resolver $(DESTDIR)$(MANDIR)/man8/stsd.8 \
+	    $(DESTDIR)$(MANDIR)/man5/stsd.conf.5 $(DESTDIR)$(MANDIR)/man1/stsd-query.1 \
+	    $(DESTDIR)$(UNITDIR)/stsd.service $(DESTDIR)$(SYSUSERSDIR)/stsd.conf
+	rmdir $(DESTDIR)$(LIBEXECDIR)/stsd 2>/dev/null || true
 
 clean: ; rm -rf build
 
-.PHONY: all tests unit sim replay format clean
+.PHONY: all tests check unit sim replay io e2e lint demo mutate deps deps-check install \
+        uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifneq ($(V),1)
