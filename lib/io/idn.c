@@ -7,12 +7,14 @@
 
 #include <idn2.h>
 
+#include "name.h"
+
 /* The longest name in UTF-8: four bytes for each of as many characters as a name has. */
 #define UTF8_MAX (4 * STS_NAME_MAX)
 
-/* UTS 46 as Postfix asks of ICU: non-transitional, and STD3 rules, so that what comes
- * out can only be a host name. */
-#define HOW (IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES)
+/* UTS 46 as Postfix asks of ICU. Not with IDN2_USE_STD3_ASCII_RULES: libidn2 then leaves
+ * out what those forbid, and a blank or a slash would make one name of another. */
+#define HOW (IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL)
 
 /* libidn2 wants NUL at the end: a NUL inside would end the name early. */
 static bool
@@ -42,13 +44,16 @@ sts_idn_to_ascii(struct sts_str name, char out[STS_NAME_MAX + 1])
 	if (rc != IDN2_OK)
 		goto done;
 	n = strlen((const char *)ascii);
-	if (n == 0 || n > STS_NAME_MAX)
+	if (n != 0 && ascii[n - 1] == '.')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		if (ascii[i] >= 'A' && ascii[i] <= 'Z')
+			ascii[i] |= 0x20;
+	/* Mapping may bring forth any ASCII there is. */
+	if (!sts_name_is_host((struct sts_str){ (const char *)ascii, n }))
 		goto done;
-	for (size_t i = 0; i <= n; i++) {
-		bool upper = ascii[i] >= 'A' && ascii[i] <= 'Z';
-
-		out[i] = (char)(upper ? ascii[i] | 0x20 : ascii[i]);
-	}
+	memcpy(out, ascii, n);
+	out[n] = '\0';
 	err = STS_OK;
 done:
 	idn2_free(ascii);
