@@ -172,6 +172,21 @@ clear_nets(void *field)
 	*list = (struct config_nets){ 0 };
 }
 
+/* As many as lib/io/resolve.c asks; nobody has more. */
+#define SERVERS_MAX 16
+
+static size_t
+count_words(const char *text)
+{
+	size_t n = 1;
+
+	while ((text = strchr(text, ' ')) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
 static bool
 read_server(const struct setting *s, void *field, struct sts_str text,
     struct value_why *why)
@@ -181,6 +196,8 @@ read_server(const struct setting *s, void *field, struct sts_str text,
 	bool good;
 
 	(void)s;
+	if (*servers != NULL && count_words(*servers) == SERVERS_MAX)
+		return value_wrong(why, "has more than %d servers", SERVERS_MAX);
 	if (*servers != NULL) {
 		sts_put_text(&joined, *servers);
 		sts_put_char(&joined, ' ');

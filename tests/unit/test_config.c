@@ -167,6 +167,11 @@ static const struct {
 	    "'localhost' is no DNS server" },
 	{ "a server's port", "dns_servers = [::1]:0\n", NULL, NULL, "is no DNS server" },
 	{ "an open bracket", "dns_servers = [::1\n", NULL, NULL, "is no DNS server" },
+	{ "17 servers",
+	    "dns_servers = ::1 ::1 ::1 ::1 ::1 ::1 ::1 ::1\n"
+	    "dns_servers = ::1 ::1 ::1 ::1 ::1 ::1 ::1 ::1\n"
+	    "dns_servers = ::1\n",
+	    NULL, NULL, "t:3: dns_servers: has more than 16 servers" },
 	{ "an account", "user = a b\n", NULL, NULL, "is no name of an account" },
 	{ "metrics in listen", "listen = inet:*:1\nmetrics_listen = inet:*:1\n", NULL,
 	    NULL, "t:2: metrics_listen: stands in listen" },
