@@ -99,6 +99,7 @@ $(B)/%.o: %.c
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each kind of test is: tests/README.md. STAGES="unit sim" runs some of them.
+$(B)/tests/%.o: INCLUDE += -Itests/unit
 tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim
 check: all tests
 	B=$(B) V=$(V) sh tests/run $(STAGES)
@@ -120,7 +121,8 @@ fuzz-%: # make fuzz-policy FUZZFLAGS=-max_total_time=60
 	    $(PURE:$(B)/%=build/fuzz/%) build/fuzz/tests/fuzz/fuzz_$*.o
 	$(CLANG) -fsanitize=fuzzer,$(FUZZ_SAN) -o build/fuzz/$* \
 	    build/fuzz/tests/fuzz/fuzz_$*.o $(PURE:$(B)/%=build/fuzz/%)
-	build/fuzz/$* $(FUZZFLAGS) tests/fuzz/corpus/$*
+	@mkdir -p build/fuzz/found/$*
+	build/fuzz/$* $(FUZZFLAGS) build/fuzz/found/$* tests/fuzz/corpus/$*
 FUZZ_SAN = address,undefined
 
 # As root, or with sudo.
