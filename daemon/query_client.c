@@ -170,7 +170,7 @@ query_reply(const struct query_options *o, const struct config *config)
 {
 	const char *map = o->map != NULL ? o->map : "QUERY", *where, *why = NULL;
 	struct sts_buf b = { 0 }, out = { 0 };
-	struct sts_str payload;
+	struct sts_str payload = STS_STR_NONE;
 	int status = 0;
 	int fd = open_server(o, config, REPLY_SECONDS, &where, &status);
 
@@ -199,7 +199,7 @@ int
 query_health(const struct query_options *o, const struct config *config)
 {
 	struct sts_buf b = { 0 }, out = { 0 };
-	struct sts_str payload;
+	struct sts_str payload = STS_STR_NONE;
 	const char *where, *why;
 	int status = 0;
 	int fd = open_server(o, config, HEALTH_SECONDS, &where, &status);

@@ -12,7 +12,7 @@
 #define CERT_NO_FIRST_SIGNATURE 21
 #define CERT_HOSTNAME_MISMATCH 62
 
-#define DAY 86400
+#define DAY ((int64_t)86400)
 #define EXPIRES_SOON (14 * DAY)
 
 static enum query_id
@@ -33,6 +33,13 @@ id_of_certificate(const struct sts_tls_report *tls)
 	default:
 		return QUERY_TLS08;
 	}
+}
+
+/* 304 and the like are none: they point nowhere. */
+static bool
+is_redirect(long status)
+{
+	return (status >= 301 && status <= 303) || status == 307 || status == 308;
 }
 
 static bool
@@ -60,7 +67,7 @@ id_of_failure(const struct query_report *r, enum sts_err err)
 	case STS_ERR_FETCH_CERT:
 		return id_of_certificate(&r->fetch.tls);
 	case STS_ERR_FETCH_STATUS:
-		return r->fetch.status / 100 == 3 ? QUERY_HTTP02 : QUERY_HTTP01;
+		return is_redirect(r->fetch.status) ? QUERY_HTTP02 : QUERY_HTTP01;
 	case STS_ERR_FETCH_MEDIA_TYPE:
 		return is_web_page(r->fetch.media_type) ? QUERY_HTTP04 : QUERY_HTTP03;
 	case STS_ERR_FETCH_TOO_BIG:

@@ -128,6 +128,9 @@ static const struct query_row {
 	    "try again" },
 };
 
+/* A policy may repeat one mistake on nine thousand lines. */
+#define NOTES_LISTED 20
+
 /* Which findings about a policy file are more than the recipient's matter of taste. */
 static const struct query_row policy_error = { NULL, E, R, BROKEN, NULL, NULL };
 static const struct query_row policy_warning = { NULL, W, R, MEND, NULL, NULL };
@@ -168,8 +171,12 @@ void
 query_find_note(void *arg, enum sts_policy_note note, size_t line, struct sts_str text)
 {
 	bool is_error = note < STS_NOTE_FIRST_WARNING;
-	struct query_finding *new = add(arg, is_error ? &policy_error : &policy_warning);
+	struct query_findings *f = arg;
+	struct query_finding *new;
 
+	if (f->notes[note]++ >= NOTES_LISTED)
+		return;
+	new = add(f, is_error ? &policy_error : &policy_warning);
 	new->id = sts_policy_note_id(note);
 	new->text = sts_policy_note_text(note);
 	new->line = line;

@@ -79,6 +79,8 @@ struct query_finding {
 struct query_findings {
 	struct query_finding *list;
 	size_t count, size;
+	unsigned
+	    notes[STS_NOTES]; /* how often each was noted; the first few are listed */
 };
 
 /* The new finding, to be changed where the case is special. Views must outlive it. */

@@ -16,7 +16,7 @@
 #include "query_json.h"
 #include "query_lint.h"
 
-#define FILE_MAX (16 * 1024 * 1024)
+#define FILE_MAX ((size_t)16 * 1024 * 1024)
 /* A journey asks DNS for the record, the MX and the policy host, one after the other, and
  * a name's CNAME may have to be asked for. */
 #define LOOKUPS 6

@@ -42,55 +42,52 @@ struct query_report {
 
 	struct sts_str queried;
 	struct sts_key key; /* domain: A-labels */
-	bool is_domain;	    /* false: answered without any lookup */
 	char unicode[512];  /* "" unless it differs from the A-labels */
 	int64_t started;    /* seconds */
 	int64_t ms;
 
 	/* _mta-sts TXT */
-	bool has_record_fact;
-	enum sts_err record_err; /* of the lookup */
-	enum sts_err record;	 /* of the RRset */
-	int16_t record_ede;
-	uint32_t record_ttl;
-	int64_t record_ms;
-	struct sts_str record_id;
 	const struct sts_str *texts;
 	size_t text_count;
+	struct sts_str record_id;
+	int64_t record_ms;
+	enum sts_err record_err; /* of the lookup */
+	enum sts_err record;	 /* of the RRset */
+	uint32_t record_ttl;
+	int record_ede;
 
 	/* MX */
-	bool has_mx_fact;
-	enum sts_err mx_err;
-	int16_t mx_ede;
-	uint32_t mx_ttl;
-	int64_t mx_ms;
-	bool mx_null, mx_implicit;
 	struct query_mx *mx;
 	size_t mx_count;
+	int64_t mx_ms;
+	enum sts_err mx_err;
+	int mx_ede;
 
 	/* The policy host and the fetch */
-	bool has_host_fact;
-	enum sts_err host_err;
-	int16_t host_ede;
-	int64_t host_ms;
 	struct sts_addr *addresses;
 	size_t address_count;
-	bool has_fetch;
-	enum sts_err fetch_err;
+	int64_t host_ms;
+	enum sts_err host_err;
+	int host_ede;
 	struct sts_fetched fetch; /* views and texts are kept; body: see body */
+	enum sts_err fetch_err;
 
 	/* The policy */
+	enum sts_fit fit;
 	struct sts_str body; /* as served */
-	bool has_policy;     /* and valid */
 	struct sts_policy policy;
 
 	/* The conclusion */
 	struct sts_answer answer;
-	enum sts_fit fit;
-	enum query_verdict verdict;
-	bool overridden;
 	struct sts_str reply; /* literal, to QUERY and to QUERYwithTLSRPT alike */
+	enum query_verdict verdict;
 	int exit;
+
+	bool is_domain; /* false: answered without any lookup */
+	bool has_record_fact, has_mx_fact, has_host_fact, has_fetch;
+	bool mx_null, mx_implicit;
+	bool has_policy; /* and valid */
+	bool overridden;
 };
 
 /* What conclusions depend on. */

@@ -7,7 +7,7 @@
 #include "query_try.h"
 
 /* Steps stand in two columns; a policy of more lines is shown with -v only. */
-#define LABEL_WIDTH 15
+#define LABEL_WIDTH 16
 #define FEW_LINES 20
 
 #define BOLD "1"
@@ -351,15 +351,19 @@ put_verdict(struct sts_buf *to, const struct query_report *r,
 static void
 put_end(struct sts_buf *to, const struct query_report *r)
 {
+	struct sts_buf command = { 0 };
+
 	label(to, "Postfix is told");
-	sts_put_char(to, ' ');
 	sts_put_escaped(to, r->reply);
 	sts_put_char(to, '\n');
-	if (!sts_str_starts(r->reply, STS_STR("OK secure")))
-		return;
-	label(to, "try");
-	query_put_try(to, r);
-	sts_put_char(to, '\n');
+	query_put_try(&command, r);
+	if (command.n > 0) {
+		label(to, "try");
+		sts_put(to, sts_buf_str(&command));
+		sts_put_char(to, '\n');
+	}
+	to->bad |= command.bad;
+	sts_buf_done(&command);
 }
 
 void

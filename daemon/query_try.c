@@ -22,6 +22,8 @@ query_summary(const struct query_report *r)
 		return "NOT PROTECTED, by an override";
 	if (!r->is_domain)
 		return "NOT PROTECTED: not the name of a mail domain";
+	if (r->mx_err == STS_ERR_DNS_NXDOMAIN)
+		return "NOT PROTECTED: the domain does not exist";
 	if (r->has_policy && r->policy.mode == STS_MODE_NONE)
 		return "NOT PROTECTED: MTA-STS is in mode none";
 	if (r->has_host_fact)
@@ -44,20 +46,32 @@ names_of(struct sts_str reply)
 	return head;
 }
 
+/* As Postfix writes it, quoted for a shell. */
+static void
+put_next_hop(struct sts_buf *to, const struct sts_key *key)
+{
+	sts_put_text(to, key->brackets ? "'[" : "");
+	sts_put(to, (struct sts_str){ key->domain, key->domain_n });
+	sts_put_text(to, key->brackets ? "]" : "");
+	if (key->port != 25) {
+		sts_put_char(to, ':');
+		sts_put_number(to, key->port);
+	}
+	sts_put_text(to, key->brackets ? "'" : "");
+}
+
 void
 query_put_try(struct sts_buf *to, const struct query_report *r)
 {
 	struct sts_str names = names_of(r->reply), name;
-	bool more = names.n > 0;
+	bool more = names.n > 0 && r->verdict != QUERY_DEFERRED;
 
 	if (!more)
 		return;
 	sts_put_text(to,
 	    "posttls-finger -c -l secure -F "
 	    "/etc/ssl/certs/ca-certificates.crt ");
-	sts_put_text(to, r->key.brackets ? "'[" : "");
-	sts_put(to, (struct sts_str){ r->key.domain, r->key.domain_n });
-	sts_put_text(to, r->key.brackets ? "]'" : "");
+	put_next_hop(to, &r->key);
 	while (more) {
 		more = sts_str_cut(&names, ':', &name);
 		sts_put_char(to, ' ');

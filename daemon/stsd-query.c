@@ -13,8 +13,6 @@
 #include "query_text.h"
 #include "versions.h"
 
-extern char **environ;
-
 static bool
 wants_color(const struct query_options *o)
 {

@@ -72,8 +72,11 @@ reason_text(enum sts_err why)
 static void
 put_printable(struct sts_buf *to, struct sts_str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		sts_put_char(to, s.p[i] >= 0x20 && s.p[i] <= 0x7e ? s.p[i] : '?');
+	for (size_t i = 0; i < s.n; i++) {
+		bool printable = s.p[i] >= 0x20 && s.p[i] <= 0x7e;
+
+		sts_put(to, printable ? (struct sts_str){ &s.p[i], 1 } : STS_STR("?"));
+	}
 }
 
 void
