@@ -122,7 +122,6 @@ take_apart(struct sts_str text, struct sts_str *host, struct sts_key *key)
 {
 	bool has_port;
 
-	key->port = PORT_SMTP;
 	if (sts_str_starts(text, STS_STR("["))) {
 		key->brackets = true;
 		text = sts_str_from(text, 1);
@@ -168,7 +167,7 @@ may_be_idn(struct sts_str s)
 enum sts_err
 sts_key_parse(struct sts_str text, struct sts_key *key)
 {
-	struct sts_key found = { .ascii = true };
+	struct sts_key found = { .port = PORT_SMTP };
 	struct sts_str host = STS_STR_NONE;
 
 	if (!take_apart(text, &host, &found))

@@ -18,6 +18,8 @@ int test_failed;
 #define L63 A63 "."
 /* 3 * 64 + 61 = 253, and 3 * 64 + 52 = 244 */
 #define N253 L63 L63 L63 A9 A9 A9 A9 A9 A9 "aaaa.de"
+#define N250 L63 L63 L63 A9 A9 A9 A9 A9 A9 "a.de"
+#define N190 L63 L63 A9 A9 A9 A9 A9 A9 "aaaaa.de"
 #define N244 L63 L63 L63 A9 A9 A9 A9 A9 "aaaa.de"
 
 static const struct {
@@ -73,10 +75,21 @@ test_names(void)
 		CHECK(what, sts_name_has_numeric_top(name) == names[i].numeric);
 		CHECK(what, sts_name_is_policy_domain(name) == names[i].is_domain);
 	}
+	for (unsigned c = 0; c < 256; c++) {
+		static const char good[] =
+		    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		    "0123456789-.";
+		char name[] = { 'a', (char)(unsigned char)c, 'b', '.', 'd', 'e' };
+		struct sts_str text = { name, sizeof(name) };
+		bool ok = memchr(good, (int)c, sizeof(good) - 1) != NULL;
+
+		CHECK("each byte", sts_name_is_host(text) == ok);
+	}
 	CHECK("length of the longest", sizeof(N253) - 1 == STS_NAME_MAX);
 	CHECK("length of the longest domain", sizeof(N244) - 1 == STS_DOMAIN_MAX);
 	CHECK("ASCII", sts_name_is_ascii(STS_STR("\x7f")));
 	CHECK("not ASCII", !sts_name_is_ascii(STS_STR("a\x80")));
+	CHECK("not ASCII first", !sts_name_is_ascii(STS_STR("\x80z")));
 }
 
 #define NOT NULL
@@ -155,7 +168,10 @@ static const struct {
 	{ "C1 control", S("\xc2\x85x.de"), NOT, 0, false, false },
 	{ "line separator", S("x\xe2\x80\xa8.de"), NOT, 0, false, false },
 	{ "U-label and a slash", S("\xc3\xa4/.de"), NOT, 0, false, false },
+	{ "slash at the end", S("\xc3\xa4.de/"), NOT, 0, false, false },
+	{ "slash first", S("/\xc3\xa4.de"), NOT, 0, false, false },
 	{ "U-label and NUL", S("\xc3\xa4\0.de"), NOT, 0, false, false },
+	{ "longest U-label", S("\xc3\xa4." N250), "\xc3\xa4." N250, 25, false, true },
 	{ "long U-label", S("\xc3\xa4" N253), NOT, 0, false, false },
 };
 
@@ -177,6 +193,51 @@ test_keys(void)
 		CHECK(what, key.port == keys[i].port);
 		CHECK(what, key.brackets == keys[i].brackets);
 		CHECK(what, key.ascii == !keys[i].utf8);
+	}
+}
+
+/* Blanks and controls beyond ASCII: both edges of each range. */
+static const struct {
+	struct sts_str character;
+	bool ok;
+} wide[] = {
+	{ S("\xc2\x80"), false },
+	{ S("\xc2\xa0"), false },
+	{ S("\xc2\xa1"), true },
+	{ S("\xe1\x99\xbf"), true },
+	{ S("\xe1\x9a\x80"), false },
+	{ S("\xe1\x9a\x81"), true },
+	{ S("\xe1\xbf\xbf"), true },
+	{ S("\xe2\x80\x80"), false },
+	{ S("\xe2\x80\x8a"), false },
+	{ S("\xe2\x80\x8b"), true },
+	{ S("\xe2\x80\xa7"), true },
+	{ S("\xe2\x80\xa8"), false },
+	{ S("\xe2\x80\xa9"), false },
+	{ S("\xe2\x80\xaa"), true },
+	{ S("\xe2\x80\xae"), true },
+	{ S("\xe2\x80\xaf"), false },
+	{ S("\xe2\x80\xb0"), true },
+	{ S("\xe2\x81\x9e"), true },
+	{ S("\xe2\x81\x9f"), false },
+	{ S("\xe2\x81\xa0"), true },
+	{ S("\xe2\xbf\xbf"), true },
+	{ S("\xe3\x80\x80"), false },
+	{ S("\xe3\x80\x81"), true },
+};
+
+static void
+test_wide(void)
+{
+	for (size_t i = 0; i < COUNT(wide); i++) {
+		char text[8] = { 'x' };
+		struct sts_key key;
+
+		memcpy(text + 1, wide[i].character.p, wide[i].character.n);
+		memcpy(text + 1 + wide[i].character.n, ".de", 3);
+		CHECK(wide[i].character.p,
+		    (sts_key_parse((struct sts_str){ text, wide[i].character.n + 4 },
+			 &key) == STS_OK) == wide[i].ok);
 	}
 }
 
@@ -238,6 +299,8 @@ static const struct {
 	{ "a label of 63", S("*.de"), S(A63 ".de"), true },
 	{ "a label of 64", S("*.de"), S(A63 "a.de"), false },
 	{ "A-labels", S("*.xn--gr-zka.de"), S("mx.xn--gr-zka.de"), true },
+	{ "a host of 253", S("*." N190), S(A9 A9 A9 A9 A9 A9 "aaaaaaaa." N190), true },
+	{ "a host of 254", S("*." N190), S(A63 "." N190), false },
 	{ "a wildcard host", S("*.example.com"), S("*.example.com"), false },
 	{ "host with a blank", S("*.example.com"), S("a b.example.com"), false },
 	{ "a bare star", S("*"), S("com"), false },
@@ -258,6 +321,7 @@ main(void)
 {
 	test_names();
 	test_keys();
+	test_wide();
 	for (size_t i = 0; i < COUNT(patterns); i++)
 		CHECK(patterns[i].pattern.p,
 		    sts_name_is_pattern(patterns[i].pattern) == patterns[i].ok);

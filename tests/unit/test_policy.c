@@ -76,6 +76,9 @@ static const struct {
 	    { NOTE(2, BLANK_LINE), NOTE(4, BLANK_LINE), NOTE(7, BLANK_LINE) } },
 	{ "upper case in mx", S(V E A "mx: Mail.Example.COM\n"), STS_MODE_ENFORCE, 86400,
 	    "Mail.Example.COM ", { NOTE(4, MX_CASE) } },
+	{ "first and last letter in upper case",
+	    S(V E A "mx: A.de\nmx: z.dZ\nmx: [.de\n"), 0, 0, NULL,
+	    { NOTE(4, MX_CASE), NOTE(5, MX_CASE), NOTE(6, MX_VALUE) } },
 	{ "dot at the end of mx", S(V E A "mx: *.example.com.\n"), STS_MODE_ENFORCE,
 	    86400, "*.example.com ", { NOTE(4, MX_DOT) } },
 	{ "unknown field", S(GOOD "foo: b\xc3\xa4r baz\n"), STS_MODE_ENFORCE, 86400,
@@ -217,6 +220,11 @@ static const struct {
 	{ "IPv6", S(GOOD "mx: 2001:db8::1\n"), 0, 0, NULL, { NOTE(5, MX_ADDRESS) } },
 	{ "IPv6 literal", S(GOOD "mx: [IPv6:2001:db8::1]\n"), 0, 0, NULL,
 	    { NOTE(5, MX_ADDRESS) } },
+	{ "IPv6 without brackets", S(GOOD "mx: ipv6:::1\n"), 0, 0, NULL,
+	    { NOTE(5, MX_ADDRESS) } },
+	{ "open bracket", S(GOOD "mx: [192.0.2.1\n"), 0, 0, NULL, { NOTE(5, MX_VALUE) } },
+	{ "a lone bracket", S(GOOD "mx: [\n"), 0, 0, NULL, { NOTE(5, MX_VALUE) } },
+	{ "IPv6 and nothing", S(GOOD "mx: IPv6:\n"), 0, 0, NULL, { NOTE(5, MX_VALUE) } },
 	{ "U-label", S(GOOD "mx: gr\xc3\xbc.de\n"), 0, 0, NULL,
 	    { NOTE(5, MX_NON_ASCII) } },
 	{ "blank before the colon of mx", S(GOOD "mx : a.de\n"), 0, 0, NULL,
@@ -352,9 +360,63 @@ test_size(void)
 	CHECK("65537 bytes",
 	    sts_policy_parse((struct sts_str){ text, STS_POLICY_MAX + 1 }, &policy,
 		on_note, &notes) == STS_ERR_POLICY_SYNTAX);
-	CHECK("65537 bytes", notes.count == 1 && notes.seen[0].note == STS_NOTE_TOO_BIG);
+	CHECK("65537 bytes",
+	    notes.count == 1 && notes.seen[0].note == STS_NOTE_TOO_BIG &&
+		notes.seen[0].line_1 == 1);
 	CHECK("no bytes",
 	    sts_policy_parse(STS_STR_NONE, &policy, NULL, NULL) == STS_ERR_POLICY_SYNTAX);
+}
+
+/* The last line of a good policy, replaced: its first note, or none. */
+static enum sts_policy_note
+note_of(struct sts_str line)
+{
+	static char text[256];
+	struct sts_str good = STS_STR(GOOD);
+	struct notes notes = { .text = { text, good.n + line.n } };
+	struct sts_policy policy;
+
+	memcpy(text, good.p, good.n);
+	memcpy(text + good.n, line.p, line.n);
+	(void)sts_policy_parse(notes.text, &policy, on_note, &notes);
+	return notes.count == 0 ? STS_NOTES : notes.seen[0].note;
+}
+
+/* Each byte, at each place in a word, beside each kind of byte. */
+static void
+test_bytes(void)
+{
+	static const unsigned char beside[] = { ' ', 'a', 0x7e, 0x80, 0xff };
+	static const char name_bytes[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789_-.:";
+
+	for (unsigned c = 0; c < 256; c++) {
+		bool control = (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
+		char name[] = { 'a', (char)(unsigned char)c, ':', 'v' };
+		char *member = memchr(name_bytes, (int)c, sizeof(name_bytes) - 1);
+		bool known = note_of((struct sts_str){ name, 4 }) == STS_NOTE_KEY_UNKNOWN;
+
+		CHECK("name", known == (member != NULL));
+		for (size_t at = 0; at < 3 * COUNT(beside) * 9; at++) {
+			char line[26];
+			size_t n = 9 + at / (COUNT(beside) * 9);
+
+			memset(line, beside[at % COUNT(beside)], sizeof(line));
+			line[at / COUNT(beside) % 9] = (char)(unsigned char)c;
+			enum sts_policy_note note = note_of((struct sts_str){ line, n });
+
+			CHECK("control",
+			    (note == STS_NOTE_CONTROL_BYTE || note == STS_NOTE_BARE_CR) ==
+				control);
+		}
+	}
+	CHECK("a name of one digit", note_of(STS_STR("0:v")) == STS_NOTE_KEY_UNKNOWN);
+	CHECK("a value of one byte", note_of(STS_STR("a:v")) == STS_NOTE_KEY_UNKNOWN);
+	CHECK("_ first", note_of(STS_STR("_a:v")) == STS_NOTE_LINE_MALFORMED);
+	CHECK("- first", note_of(STS_STR("-a:v")) == STS_NOTE_LINE_MALFORMED);
+	CHECK(". first", note_of(STS_STR(".a:v")) == STS_NOTE_LINE_MALFORMED);
+	CHECK("nothing", note_of(STS_STR("")) == STS_NOTES);
 }
 
 static void
@@ -407,6 +469,7 @@ main(void)
 {
 	test_parse();
 	test_size();
+	test_bytes();
 	test_walks();
 	test_words();
 	return test_failed;
