@@ -42,7 +42,7 @@ slot_start(struct slot *slot)
 		return;
 	}
 	log_begin(LOG_LEVEL_INFO, "process-started", STS_STR_NONE, "");
-	log_text("role", sts_str_of(child_role_text(slot->role)));
+	log_text("process", sts_str_of(child_role_text(slot->role)));
 	log_number("pid", slot->child->pid);
 	log_end();
 	if (slot->role == CHILD_ANSWERER && resolver != NULL)

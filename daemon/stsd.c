@@ -32,21 +32,46 @@ static const char usage[] =
     "  -h             print this and exit\n"
     "Stays in the foreground and logs to stderr; see stsd(8) and stsd.conf(5).\n";
 
-/* The resolver is linked with all libraries and prints them; we with two of them. */
+/* What the resolver, which is linked with all libraries, says after its own name. */
+static bool
+print_libraries(void)
+{
+	struct programs programs;
+	char line[256], why[256];
+	bool first = true, said = false;
+	int pipe_fds[2];
+	FILE *from;
+
+	if (programs_open(&programs, why, sizeof(why)) == -1 || pipe(pipe_fds) == -1)
+		return false;
+	if (fork() == 0) {
+		char *const argv[] = { (char *)"stsd-resolver", (char *)"-V", NULL };
+		char *const none[] = { NULL };
+
+		if (dup2(pipe_fds[1], STDOUT_FILENO) != -1)
+			(void)fexecve(programs.resolver, argv, none);
+		_exit(CHILD_NO_EXEC);
+	}
+	close(pipe_fds[1]);
+	from = fdopen(pipe_fds[0], "r");
+	while (from != NULL && fgets(line, sizeof(line), from) != NULL) {
+		if (!first)
+			said = fputs(line, stdout) != EOF;
+		first = false;
+	}
+	if (from != NULL)
+		(void)fclose(from);
+	return said;
+}
+
 static int
 print_version(void)
 {
-	struct programs programs;
-	char why[256];
-
-	if (programs_open(&programs, why, sizeof(why)) == 0) {
-		char *const argv[] = { (char *)"stsd", (char *)"-V", NULL };
-		char *const none[] = { NULL };
-
-		(void)fexecve(programs.resolver, argv, none);
-	}
-	(void)printf("stsd %s\nlibevent %s\nLMDB %s\n", STSD_VERSION, sts_loop_version(),
-	    sts_cache_version());
+	(void)printf("stsd %s\n", STSD_VERSION);
+	(void)fflush(stdout);
+	if (!print_libraries()) /* without it: those of this executable */
+		(void)printf("libevent %s\nLMDB %s\n", sts_loop_version(),
+		    sts_cache_version());
 	return 0;
 }
 

@@ -586,7 +586,7 @@ log_ended(const struct child *c, int status)
 
 	log_begin(expected ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "process-ended",
 	    STS_STR_NONE, c->failed);
-	log_text("role", sts_str_of(child_role_text(c->role)));
+	log_text("process", sts_str_of(child_role_text(c->role)));
 	log_number("pid", c->pid);
 	if (WIFSIGNALED(status))
 		log_number("signal", WTERMSIG(status));
@@ -778,7 +778,7 @@ check_child(struct supervisor *s, struct child *c)
 	if (now - c->seen_ms > SILENCE_MS) {
 		log_begin(LOG_LEVEL_ERROR, "process-hangs", STS_STR_NONE,
 		    "no answer for 30 seconds");
-		log_text("role", sts_str_of(child_role_text(c->role)));
+		log_text("process", sts_str_of(child_role_text(c->role)));
 		log_number("pid", c->pid);
 		log_end();
 		child_kill(c);
@@ -888,7 +888,9 @@ log_listeners(const struct listeners *all, const char *event)
 
 	for (size_t i = 0; i < all->count; i++) {
 		listen_text(&all->all[i], text, sizeof(text));
-		log_say(LOG_LEVEL_NOTICE, event, "%s", text);
+		log_begin(LOG_LEVEL_NOTICE, event, STS_STR_NONE, "");
+		log_text("address", sts_str_of(text));
+		log_end();
 	}
 }
 
