@@ -64,7 +64,6 @@ learn_mx(struct query_report *r, const struct sts_fact *fact, int64_t ms)
 	r->has_mx_fact = true;
 	r->mx_err = fact->err;
 	r->mx_ede = fact->ede;
-	r->mx_ttl = fact->ttl;
 	r->mx_ms = ms;
 	r->mx_implicit = fact->err == STS_ERR_DNS_NODATA;
 	if (fact->err != STS_OK)
