@@ -30,7 +30,7 @@
 #define QUOTE_MAX 200
 /* Bytes after the handshake, as TLS records. Four times what could be of use leaves room
  * for records and chunks of a few bytes each; a flood of anything else ends here. */
-#define RECEIVED_MAX (4 * (STS_POLICY_MAX + STS_HEADERS_MAX))
+#define RECEIVED_MAX ((uint64_t)4 * (STS_POLICY_MAX + STS_HEADERS_MAX))
 /* libcurl's own time-outs stand behind ours. */
 #define BEHIND_MS 5000
 
@@ -201,6 +201,8 @@ judge(struct attempt *a)
 		stop(a, STS_ERR_FETCH_TOO_BIG, NULL);
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): the types are libcurl's. */
+
 static size_t
 on_header(char *p, size_t size, size_t n, void *arg)
 {
@@ -234,6 +236,8 @@ on_body(char *p, size_t size, size_t n, void *arg)
 		stop(a, a->body.full ? STS_ERR_FETCH_TOO_BIG : STS_ERR_NOMEM, NULL);
 	return a->stopped == STS_OK ? size * n : 0;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static int
 on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
@@ -301,6 +305,8 @@ on_tls_context(CURL *easy, void *ssl_ctx, void *arg)
 	return CURLE_OUT_OF_MEMORY;
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): the types are libcurl's. */
+
 /* The handshake is complete, the request not yet sent. */
 static int
 on_connected(void *arg, char *their_ip, char *our_ip, int their_port, int our_port)
@@ -320,6 +326,8 @@ on_connected(void *arg, char *their_ip, char *our_ip, int their_port, int our_po
 	wake(f);
 	return CURL_PREREQFUNC_OK;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 /* Ends libcurl's part; what the attempt has noted stays. */
 static void
@@ -350,7 +358,7 @@ attempt_free(struct attempt *a)
 static const struct {
 	CURLoption option;
 	long value;
-} NUMBERS[] = {
+} numbers[] = {
 	{ CURLOPT_HTTPGET, 1 },
 	{ CURLOPT_NOSIGNAL, 1 },
 	/* RFC 8461 section 3.3: redirects MUST NOT be followed. */
@@ -377,7 +385,7 @@ static const struct {
 static const struct {
 	CURLoption option;
 	const char *value;
-} TEXTS[] = {
+} texts[] = {
 	{ CURLOPT_PROTOCOLS_STR, "https" },
 	{ CURLOPT_REDIR_PROTOCOLS_STR, "https" },
 	/* Neither a proxy from the environment nor any exception to it. */
@@ -435,12 +443,12 @@ set_target(struct attempt *a)
 static bool
 set_options(struct attempt *a)
 {
-	for (size_t i = 0; i < sizeof(NUMBERS) / sizeof(NUMBERS[0]); i++)
-		if (curl_easy_setopt(a->easy, NUMBERS[i].option, NUMBERS[i].value) !=
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (curl_easy_setopt(a->easy, numbers[i].option, numbers[i].value) !=
 		    CURLE_OK)
 			return false;
-	for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++)
-		if (curl_easy_setopt(a->easy, TEXTS[i].option, TEXTS[i].value) !=
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (curl_easy_setopt(a->easy, texts[i].option, texts[i].value) !=
 		    CURLE_OK)
 			return false;
 	return set_callbacks(a) && set_target(a);
@@ -486,7 +494,7 @@ static const struct ending {
 	CURLcode code;
 	enum sts_err err;
 	const char *why; /* NULL: put together from what is known */
-} ENDINGS[] = {
+} endings[] = {
 	{ CURLE_OK, STS_OK, NULL },
 	{ CURLE_COULDNT_CONNECT, STS_ERR_FETCH_CONNECT, NULL },
 	{ CURLE_OPERATION_TIMEDOUT, STS_ERR_FETCH_TIMEOUT, NULL },
@@ -523,9 +531,9 @@ ending(const struct attempt *a)
 	    a->tls.received - a->received_before > STS_HEADERS_MAX)
 		return (struct ending){ a->result, STS_ERR_FETCH_TOO_BIG,
 			"the answer has more than 16384 bytes of HTTP headers" };
-	for (size_t i = 0; i < sizeof(ENDINGS) / sizeof(ENDINGS[0]); i++)
-		if (ENDINGS[i].code == a->result)
-			e = ENDINGS[i];
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (endings[i].code == a->result)
+			e = endings[i];
 	/* Closed without a TLS goodbye, an answer without a length may have been cut by
 	 * anybody: "max_age: 6" instead of "max_age: 604800". */
 	if (e.err == STS_OK && !a->response.framed &&
@@ -1012,10 +1020,14 @@ sts_fetcher_new(struct sts_loop *loop, const struct sts_fetcher_config *config)
 void
 sts_fetcher_free(struct sts_fetcher *fr)
 {
+	struct sts_fetch *next;
+
 	if (fr == NULL)
 		return;
-	while (fr->fetches != NULL)
-		sts_fetch_cancel(fr->fetches);
+	for (struct sts_fetch *f = fr->fetches; f != NULL; f = next) {
+		next = f->next;
+		sts_fetch_cancel(f);
+	}
 	(void)curl_multi_cleanup(fr->multi);
 	sts_timer_free(fr->timer);
 	free(fr);

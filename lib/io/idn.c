@@ -10,7 +10,7 @@
 #include "name.h"
 
 /* The longest name in UTF-8: four bytes for each of as many characters as a name has. */
-#define UTF8_MAX (4 * STS_NAME_MAX)
+#define UTF8_MAX ((size_t)4 * STS_NAME_MAX)
 
 /* UTS 46 as Postfix asks of ICU. Not with IDN2_USE_STD3_ASCII_RULES: libidn2 then leaves
  * out what those forbid, and a blank or a slash would make one name of another. */

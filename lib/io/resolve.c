@@ -206,6 +206,14 @@ status_err(int status)
 	return STS_ERR_DNS_TIMEOUT;
 }
 
+/* What the parser may need beside a reply of n bytes. */
+static size_t
+store_size(size_t n)
+{
+	/* NOLINTNEXTLINE(bugprone-implicit-widening-of-multiplication-result) */
+	return STS_DNS_STORE(n);
+}
+
 static void
 on_reply(void *arg, int status, int timeouts, unsigned char *bytes, int n)
 {
@@ -218,7 +226,7 @@ on_reply(void *arg, int status, int timeouts, unsigned char *bytes, int n)
 		attempt_ended(a, status_err(status));
 		return;
 	}
-	a->reply = malloc((size_t)n + STS_DNS_STORE((size_t)n));
+	a->reply = malloc((size_t)n + store_size((size_t)n));
 	if (a->reply == NULL) {
 		attempt_ended(a, STS_ERR_NOMEM);
 		return;
@@ -470,7 +478,7 @@ read_reply(const struct sts_question *q, const struct attempt *a,
 		sts_dns_failed(a->err, answer);
 	else
 		sts_dns_parse(wire, name, q->type, (char *)a->reply + a->reply_n,
-		    STS_DNS_STORE(a->reply_n), answer);
+		    store_size(a->reply_n), answer);
 }
 
 /* Takes an attempt that has ended off the question. True when that was the end of the
@@ -649,10 +657,14 @@ sts_resolve_new(struct sts_loop *loop, const char *servers, int64_t timeout_ms)
 void
 sts_resolve_free(struct sts_resolve *r)
 {
+	struct sts_question *next;
+
 	if (r == NULL)
 		return;
-	while (r->questions != NULL)
-		question_free(r->questions);
+	for (struct sts_question *q = r->questions; q != NULL; q = next) {
+		next = q->next;
+		question_free(q);
+	}
 	free(r);
 	ares_library_cleanup();
 }

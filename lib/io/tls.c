@@ -22,7 +22,7 @@
 #include "buf.h"
 
 /* The largest bundle worth reading: the system's is a quarter of a megabyte. */
-#define BUNDLE_MAX (16 * 1024 * 1024)
+#define BUNDLE_MAX ((size_t)16 * 1024 * 1024)
 #define DAY_TEXT 16
 
 struct sts_tls_store {
