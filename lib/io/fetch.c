@@ -23,11 +23,10 @@
 
 #include "buf.h"
 #include "limits.h"
+#include "response.h"
 
 #define POLICY_PATH "/.well-known/mta-sts.txt"
 
-/* How much of a stranger's text gets into a sentence. */
-#define QUOTE_MAX 200
 /* Bytes after the handshake, as TLS records. Four times what could be of use leaves room
  * for records and chunks of a few bytes each; a flood of anything else ends here. */
 #define RECEIVED_MAX ((uint64_t)4 * (STS_POLICY_MAX + STS_HEADERS_MAX))
@@ -40,19 +39,6 @@ struct sts_fetcher {
 	CURLM *multi;
 	struct sts_timer *timer; /* libcurl's */
 	struct sts_fetch *fetches;
-};
-
-/* What the headers of the latest response said. */
-struct response {
-	long status;	/* 0: no status line yet */
-	bool whole;	/* all headers are here: what follows is body, or trailers */
-	bool framed;	/* by a length or in chunks: a cut does not go unnoticed */
-	bool bad_frame; /* a length or a transfer coding that nobody can follow */
-	bool other_type;
-	unsigned long long length;
-	struct sts_buf type;   /* Content-Type */
-	struct sts_buf coding; /* Content-Encoding, when it changes the body */
-	struct sts_buf location;
 };
 
 struct attempt {
@@ -68,9 +54,7 @@ struct attempt {
 	enum sts_err stopped;	  /* why we made libcurl end it; STS_OK: we did not */
 	const char *stopped_why;  /* NULL: to be put together from the response */
 	uint64_t received_before; /* the request was sent */
-	size_t headers; /* bytes of all headers: of 1xx, and trailers, as well */
-	struct response response;
-	struct sts_buf body;
+	struct sts_response response;
 	struct sts_tls_report tls;
 	char error[CURL_ERROR_SIZE];
 };
@@ -109,121 +93,19 @@ stop(struct attempt *a, enum sts_err err, const char *why)
 	a->stopped_why = why;
 }
 
-static void
-keep(struct attempt *a, struct sts_buf *to, struct sts_str value)
-{
-	sts_buf_clear(to);
-	sts_put(to, value);
-	if (to->bad)
-		stop(a, STS_ERR_NOMEM, NULL);
-}
-
-/* What comes is HTTP/1.x, as asked for; and 101 would turn the rest into something else
- * again. */
-static void
-read_status_line(struct attempt *a, struct sts_str line)
-{
-	struct response *r = &a->response;
-	unsigned long long status = 0;
-
-	sts_buf_done(&r->type);
-	sts_buf_done(&r->coding);
-	sts_buf_done(&r->location);
-	*r = (struct response){ .status = 0 };
-	if (a->answered == -1)
-		a->answered = sts_loop_ms(a->fetch->fetcher->loop);
-	if (!sts_str_starts(line, STS_STR("HTTP/1.")) ||
-	    line.n < sizeof("HTTP/1.1 200") - 1 || line.p[8] != ' ' ||
-	    !sts_str_number((struct sts_str){ line.p + 9, 3 }, 999, &status))
-		stop(a, STS_ERR_FETCH_HTTP, "the server's answer is not HTTP/1.1");
-	if (status == 101)
-		stop(a, STS_ERR_FETCH_HTTP,
-		    "the server switched protocols (101) instead of answering");
-	r->status = (long)status;
-}
-
-/* RFC 8461 section 3.2: the media type counts, parameters are ignored. */
-static bool
-is_plain_text(struct sts_str type)
-{
-	struct sts_str media;
-
-	(void)sts_str_cut(&type, ';', &media);
-	return sts_str_eq_nocase(sts_str_trim(media), STS_STR("text/plain"));
-}
-
-static void
-read_header(struct attempt *a, struct sts_str name, struct sts_str value)
-{
-	struct response *r = &a->response;
-
-	if (sts_str_eq_nocase(name, STS_STR("content-type"))) {
-		if (!is_plain_text(value))
-			r->other_type = true;
-		if (r->type.n == 0 || !is_plain_text(value))
-			keep(a, &r->type, value);
-	} else if (sts_str_eq_nocase(name, STS_STR("content-encoding"))) {
-		if (!sts_str_eq_nocase(value, STS_STR("identity")))
-			keep(a, &r->coding, value);
-	} else if (sts_str_eq_nocase(name, STS_STR("content-length"))) {
-		r->framed = true;
-		if (!sts_str_number(value, INT64_MAX, &r->length))
-			r->bad_frame = true;
-	} else if (sts_str_eq_nocase(name, STS_STR("transfer-encoding"))) {
-		r->framed = true;
-		if (!sts_str_eq_nocase(value, STS_STR("chunked")))
-			r->bad_frame = true;
-	} else if (sts_str_eq_nocase(name, STS_STR("location")))
-		keep(a, &r->location, value);
-}
-
-/* All headers are here. What is no policy is not read to its end. */
-static void
-judge(struct attempt *a)
-{
-	struct response *r = &a->response;
-
-	if (r->status >= 100 && r->status < 200)
-		return; /* provisional: the response is still to come */
-	r->whole = true;
-	/* "only valid if the HTTP response code is 200", and no redirect is followed
-	 * (RFC 8461 section 3.3). */
-	if (r->status != 200)
-		stop(a, STS_ERR_FETCH_STATUS, NULL);
-	else if (r->type.n == 0 || r->other_type)
-		stop(a, STS_ERR_FETCH_MEDIA_TYPE, NULL);
-	else if (r->coding.n != 0)
-		stop(a, STS_ERR_FETCH_HTTP, NULL);
-	else if (r->bad_frame)
-		stop(a, STS_ERR_FETCH_HTTP,
-		    "the answer's Content-Length or Transfer-Encoding makes no sense");
-	else if (r->length > STS_POLICY_MAX)
-		stop(a, STS_ERR_FETCH_TOO_BIG, NULL);
-}
-
 /* NOLINTBEGIN(readability-non-const-parameter): the types are libcurl's. */
 
 static size_t
 on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct attempt *a = arg;
-	struct sts_str line = { p, size * n }, name;
 
-	a->headers += line.n;
-	if (a->headers > STS_HEADERS_MAX)
-		stop(a, STS_ERR_FETCH_TOO_BIG,
-		    "the answer has more than 16384 bytes of HTTP headers");
-	while (line.n != 0 && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
-		line.n--;
-	if (a->response.whole)
-		; /* a trailer: nothing in it is of use */
-	else if (sts_str_starts(line, STS_STR("HTTP/")))
-		read_status_line(a, line);
-	else if (line.n == 0)
-		judge(a);
-	else if (sts_str_cut(&line, ':', &name))
-		read_header(a, name, sts_str_trim(line));
-	return a->stopped == STS_OK ? size * n : 0;
+	if (a->answered == -1)
+		a->answered = sts_loop_ms(a->fetch->fetcher->loop);
+	return sts_response_header(&a->response, (struct sts_str){ p, size * n }) ==
+		STS_OK
+	    ? size * n
+	    : 0;
 }
 
 static size_t
@@ -231,10 +113,9 @@ on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct attempt *a = arg;
 
-	sts_put(&a->body, (struct sts_str){ p, size * n });
-	if (a->body.bad)
-		stop(a, a->body.full ? STS_ERR_FETCH_TOO_BIG : STS_ERR_NOMEM, NULL);
-	return a->stopped == STS_OK ? size * n : 0;
+	return sts_response_body(&a->response, (struct sts_str){ p, size * n }) == STS_OK
+	    ? size * n
+	    : 0;
 }
 
 /* NOLINTEND(readability-non-const-parameter) */
@@ -348,10 +229,7 @@ attempt_free(struct attempt *a)
 	if (a == NULL)
 		return;
 	attempt_end(a);
-	sts_buf_done(&a->response.type);
-	sts_buf_done(&a->response.coding);
-	sts_buf_done(&a->response.location);
-	sts_buf_done(&a->body);
+	sts_response_done(&a->response);
 	free(a);
 }
 
@@ -465,7 +343,6 @@ attempt_start(struct sts_fetch *f)
 	a->fetch = f;
 	a->address = f->addresses[f->used++];
 	a->connected = a->secured = a->answered = -1;
-	a->body.limit = STS_POLICY_MAX;
 	a->easy = curl_easy_init();
 	if (a->easy == NULL || !set_options(a) ||
 	    curl_multi_add_handle(f->fetcher->multi, a->easy) != CURLM_OK) {
@@ -518,9 +395,9 @@ static const struct ending {
 };
 
 static struct ending
-ending(const struct attempt *a)
+ending(struct attempt *a)
 {
-	struct ending e = { a->result, STS_ERR_FETCH_HTTP, a->error };
+	struct ending e = { a->result, STS_ERR_FETCH_HTTP, NULL };
 
 	if (a->stopped != STS_OK)
 		return (struct ending){ a->result, a->stopped, a->stopped_why };
@@ -529,18 +406,14 @@ ending(const struct attempt *a)
 	/* Before 8.6 this was libcurl's word for one endless header line, too. */
 	if (a->result == CURLE_OUT_OF_MEMORY &&
 	    a->tls.received - a->received_before > STS_HEADERS_MAX)
-		return (struct ending){ a->result, STS_ERR_FETCH_TOO_BIG,
-			"the answer has more than 16384 bytes of HTTP headers" };
+		sts_response_flood(&a->response);
+	if (a->result == CURLE_OK)
+		(void)sts_response_end(&a->response);
+	if (a->response.err != STS_OK)
+		return (struct ending){ a->result, a->response.err, a->response.why.p };
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
 		if (endings[i].code == a->result)
 			e = endings[i];
-	/* Closed without a TLS goodbye, an answer without a length may have been cut by
-	 * anybody: "max_age: 6" instead of "max_age: 604800". */
-	if (e.err == STS_OK && !a->response.framed &&
-	    (a->body.n == 0 || a->body.p[a->body.n - 1] != '\n'))
-		e = (struct ending){ a->result, STS_ERR_FETCH_HTTP,
-			"the answer has no length and does not end with its line: it "
-			"may have been cut off" };
 	return e;
 }
 
@@ -552,14 +425,6 @@ deadline(const struct sts_fetch *f)
 	if (f->winner == NULL && ms > STS_CONNECT_MS)
 		ms = STS_CONNECT_MS;
 	return f->started + ms;
-}
-
-static void
-quote(struct sts_buf *to, struct sts_str s)
-{
-	sts_put_escaped(to, sts_str_head(s, s.n < QUOTE_MAX ? s.n : QUOTE_MAX));
-	if (s.n > QUOTE_MAX)
-		sts_put_text(to, "...");
 }
 
 static void
@@ -612,38 +477,7 @@ explain_tls(struct sts_buf *to, const struct attempt *a)
 		return;
 	}
 	sts_put_text(to, "the TLS handshake failed: ");
-	quote(to, sts_str_of(reason));
-}
-
-static void
-explain_status(struct sts_buf *to, const struct attempt *a)
-{
-	const struct response *r = &a->response;
-
-	if (r->status >= 300 && r->status < 400 && r->location.n != 0) {
-		sts_put_text(to, "the server redirects (");
-		sts_put_number(to, (unsigned long long)r->status);
-		sts_put_text(to, ") to ");
-		quote(to, sts_buf_str(&r->location));
-		sts_put_text(to, ", but a redirect must not be followed");
-		return;
-	}
-	sts_put_text(to, "the server answered ");
-	sts_put_number(to, (unsigned long long)r->status);
-	sts_put_text(to, " instead of 200");
-}
-
-static void
-explain_media_type(struct sts_buf *to, const struct attempt *a)
-{
-	if (a->response.type.n == 0) {
-		sts_put_text(to,
-		    "the answer has no Content-Type, and text/plain is needed");
-		return;
-	}
-	sts_put_text(to, "the answer's Content-Type is ");
-	quote(to, sts_buf_str(&a->response.type));
-	sts_put_text(to, " instead of text/plain");
+	sts_put_quote(to, sts_str_of(reason));
 }
 
 static void
@@ -679,19 +513,10 @@ explain(struct sts_buf *to, const struct attempt *a, enum sts_err err)
 	else if (err == STS_ERR_FETCH_CERT)
 		sts_put_text(to,
 		    a->tls.why[0] != '\0' ? a->tls.why : "the certificate was refused");
-	else if (err == STS_ERR_FETCH_STATUS)
-		explain_status(to, a);
-	else if (err == STS_ERR_FETCH_MEDIA_TYPE)
-		explain_media_type(to, a);
-	else if (err == STS_ERR_FETCH_TOO_BIG)
-		sts_put_text(to, "the policy is larger than 65536 bytes");
 	else if (err == STS_ERR_FETCH_TIMEOUT)
 		explain_timeout(to, a);
-	else if (err == STS_ERR_FETCH_HTTP) {
-		sts_put_text(to, "the answer is compressed (Content-Encoding: ");
-		quote(to, sts_buf_str(&a->response.coding));
-		sts_put_text(to, "), and nobody asked for that");
-	}
+	else if (err == STS_ERR_FETCH_HTTP)
+		sts_put_quote(to, sts_str_of(a->error));
 }
 
 static int64_t
@@ -758,14 +583,14 @@ finish(struct sts_fetch *f, struct attempt *a, struct ending e)
 
 	if (e.err != STS_OK) {
 		if (e.why != NULL)
-			quote(&f->why, sts_str_of(e.why));
+			sts_put_text(&f->why, e.why);
 		else if (a != NULL)
 			explain(&f->why, a, e.err);
 		sts_put_char(&f->why, '\0');
 		fetched.why =
 		    f->why.bad || f->why.n == 1 ? sts_err_text(e.err) : f->why.p;
 	} else
-		fetched.body = sts_buf_str(&a->body);
+		fetched.body = sts_buf_str(&a->response.body);
 	if (a != NULL)
 		tell_attempt(&fetched, a);
 	release(f);
