@@ -19,7 +19,6 @@
 #include <string.h>
 
 #define HEADER_N 12
-#define OPT_N 11
 #define CLASS_IN 1
 #define TYPE_OPT 41
 #define EDE_OPTION 15 /* RFC 8914 section 2 */

@@ -58,6 +58,7 @@ static const struct {
 	unsigned chain;
 	bool ad, soa, truncated;
 	int ede_1; /* the extended error plus one */
+	uint8_t rcode;
 } cases[] = {
 	{ "one TXT", STS_DNS_TXT,
 	    S(HEAD(OK_AD, TXT, "\1", "\0", "\0") RR(SELF, TXT, "\74", "\4", "\3abc")),
@@ -133,6 +134,18 @@ static const struct {
 		"\0\1\3a\xe4"
 		"b\0")),
 	    .err = STS_ERR_DNS_MALFORMED },
+	{ "DEL inside an MX label", STS_DNS_MX,
+	    S(HEAD(OK_, MX, "\1", "\0", "\0") RR(SELF, MX, "\74", "\5", "\0\1\1\x7f\0")),
+	    .err = STS_ERR_DNS_MALFORMED },
+	{ "the outermost printable bytes", STS_DNS_MX,
+	    S(HEAD(OK_, MX, "\1", "\0", "\0") RR(SELF, MX, "\74", "\6", "\0\1\2!~\0")),
+	    .err = STS_OK, .ttl = 60, .rr = { S("1:!~") } },
+	{ "pointer beyond 256", STS_DNS_MX,
+	    S(HEAD(OK_, MX, "\3", "\0", "\0") RR(SELF, TXT, "\1", "\xc5",
+		L63 L63 L63 "12345") RR(SELF, MX, "\74", "\21",
+		"\0\2\3abc\5defgh\4test\0") RR(SELF, MX, "\74", "\4", "\0\3\xc1\x01")),
+	    .err = STS_OK, .ttl = 60,
+	    .rr = { S("2:abc.defgh.test"), S("3:defgh.test") } },
 	{ "bytes after an MX", STS_DNS_MX,
 	    S(HEAD(OK_, MX, "\1", "\0", "\0")
 		    RR(SELF, MX, "\74", "\5", "\0\1" SELF "\0")),
@@ -232,8 +245,8 @@ static const struct {
 	{ "CNAME to NXDOMAIN", STS_DNS_TXT,
 	    S(HEAD("\x81\x83", TXT, "\1", "\1", "\0")
 		    RR(SELF, CNAME, "\12", "\4", "\1b" TEST) SOA_RR("\74", "\36")),
-	    .err = STS_ERR_DNS_NXDOMAIN, .ttl = 10, .final_name = "b.test", .chain = 1,
-	    .soa = true },
+	    .err = STS_ERR_DNS_NXDOMAIN, .rcode = 3, .ttl = 10, .final_name = "b.test",
+	    .chain = 1, .soa = true },
 	{ "CNAME to itself", STS_DNS_TXT,
 	    S(HEAD(OK_, TXT, "\1", "\0", "\0") RR(SELF, CNAME, "\36", "\2", SELF)),
 	    .err = STS_ERR_DNS_MALFORMED },
@@ -253,29 +266,40 @@ static const struct {
 	    .err = STS_ERR_DNS_NODATA, .ttl = 30, .ad = true, .soa = true },
 	{ "NXDOMAIN, minimum of the SOA", STS_DNS_TXT,
 	    S(HEAD("\x81\x83", TXT, "\0", "\1", "\0") SOA_RR("\74", "\36")),
-	    .err = STS_ERR_DNS_NXDOMAIN, .ttl = 30, .soa = true },
+	    .err = STS_ERR_DNS_NXDOMAIN, .rcode = 3, .ttl = 30, .soa = true },
 	{ "NODATA without SOA", STS_DNS_TXT, S(HEAD(OK_, TXT, "\0", "\0", "\0")),
 	    .err = STS_ERR_DNS_NODATA },
+	{ "SOA behind others", STS_DNS_TXT,
+	    S(HEAD(OK_, TXT, "\0", "\3", "\0") RR(SELF, "\0\2", "\1", "\2", SELF) SELF SOA
+		"\0\3" TTL("\1") "\0\0" SOA_RR("\36", "\74")),
+	    .err = STS_ERR_DNS_NODATA, .ttl = 30, .soa = true },
+	{ "first SOA counts", STS_DNS_TXT,
+	    S(HEAD(OK_, TXT, "\0", "\2", "\0") SOA_RR("\36", "\74") SOA_RR("\1", "\1")),
+	    .err = STS_ERR_DNS_NODATA, .ttl = 30, .soa = true },
+	{ "SOA with a TTL that is none", STS_DNS_TXT,
+	    S(HEAD(OK_, TXT, "\0", "\1", "\0") SELF SOA IN
+		"\xff\xff\xff\xff\0\x1a" SOA_DATA("\74")),
+	    .err = STS_ERR_DNS_NODATA, .ttl = 0, .soa = true },
 	{ "SOA with a bad length", STS_DNS_TXT,
 	    S(HEAD(OK_, TXT, "\0", "\1", "\0")
 		    RR(SELF, SOA, "\74", "\33", SOA_DATA("\36") "x")),
 	    .err = STS_ERR_DNS_MALFORMED },
 	{ "NXDOMAIN and a record", STS_DNS_TXT,
 	    S(HEAD("\x81\x83", TXT, "\1", "\0", "\0") RR(SELF, TXT, "\74", "\2", "\1a")),
-	    .err = STS_ERR_DNS_MALFORMED },
+	    .err = STS_ERR_DNS_MALFORMED, .rcode = 3 },
 
 	/* Failures. */
 	{ "SERVFAIL with EDE", STS_DNS_TXT,
 	    S(HEAD("\x81\x82", TXT, "\0", "\0", "\1") OPT("\6", EDE_22)),
-	    .err = STS_ERR_DNS_SERVFAIL, .ede_1 = 23 },
+	    .err = STS_ERR_DNS_SERVFAIL, .rcode = 2, .ede_1 = 23 },
 	{ "EDE behind another option", STS_DNS_TXT,
 	    S(HEAD("\x81\x82", TXT, "\0", "\0", "\1")
 		    OPT("\20", "\0\12\0\6cookie" EDE_22)),
-	    .err = STS_ERR_DNS_SERVFAIL, .ede_1 = 23 },
+	    .err = STS_ERR_DNS_SERVFAIL, .rcode = 2, .ede_1 = 23 },
 	{ "first EDE counts", STS_DNS_TXT,
 	    S(HEAD("\x81\x82", TXT, "\0", "\0", "\1")
 		    OPT("\16", "\0\17\0\4\0\6hi" EDE_22)),
-	    .err = STS_ERR_DNS_SERVFAIL, .ede_1 = 7 },
+	    .err = STS_ERR_DNS_SERVFAIL, .rcode = 2, .ede_1 = 7 },
 	{ "EDE of an answer", STS_DNS_TXT,
 	    S(HEAD(OK_, TXT, "\1", "\0", "\1") RR(SELF, TXT, "\74", "\2", "\1a")
 		    OPT("\6", EDE_22)),
@@ -284,6 +308,19 @@ static const struct {
 	    S(HEAD(OK_, TXT, "\1", "\0", "\1") RR(SELF, TXT, "\74", "\2", "\1a")
 		    OPT("\0", "")),
 	    .err = STS_OK, .ttl = 60, .rr = { S("0:a") } },
+	{ "OPT among others, first counts", STS_DNS_TXT,
+	    S(HEAD(OK_, TXT, "\1", "\0", "\4") RR(SELF, TXT, "\74", "\2", "\1a") RR(SELF,
+		A_, "\1", "\1", "\1") RR(SELF, "\0\51", "\1", "\6", "\0\17\0\2\0\1")
+		    OPT("\6", EDE_22) OPT("\6", "\0\17\0\2\0\2")),
+	    .err = STS_OK, .ttl = 60, .rr = { S("0:a") }, .ede_1 = 23 },
+	{ "first OPT counts even without EDE", STS_DNS_TXT,
+	    S(HEAD(OK_, TXT, "\1", "\0", "\2") RR(SELF, TXT, "\74", "\2", "\1a")
+		    OPT("\0", "") OPT("\6", EDE_22)),
+	    .err = STS_OK, .ttl = 60, .rr = { S("0:a") } },
+	{ "EDE 0 counts as one", STS_DNS_TXT,
+	    S(HEAD(OK_, TXT, "\1", "\0", "\1") RR(SELF, TXT, "\74", "\2", "\1a")
+		    OPT("\14", "\0\17\0\2\0\0" EDE_22)),
+	    .err = STS_OK, .ttl = 60, .rr = { S("0:a") }, .ede_1 = 1 },
 	{ "option longer than the OPT", STS_DNS_TXT,
 	    S(HEAD(OK_, TXT, "\1", "\0", "\1") RR(SELF, TXT, "\74", "\2", "\1a")
 		    OPT("\6", "\0\17\0\3\0\26")),
@@ -293,18 +330,24 @@ static const struct {
 		    OPT("\5", "\0\17\0\1\26")),
 	    .err = STS_ERR_DNS_MALFORMED },
 	{ "REFUSED", STS_DNS_TXT, S(HEAD("\x81\x85", TXT, "\0", "\0", "\0")),
-	    .err = STS_ERR_DNS_REFUSED },
+	    .err = STS_ERR_DNS_REFUSED, .rcode = 5 },
 	{ "REFUSED without a question", STS_DNS_TXT,
 	    S(ID "\x81\x85"
 		 "\0\0\0\0\0\0\0\0"),
-	    .err = STS_ERR_DNS_REFUSED },
+	    .err = STS_ERR_DNS_REFUSED, .rcode = 5 },
+	{ "REFUSED with two questions", STS_DNS_TXT,
+	    S(ID "\x81\x85\0\2\0\0\0\0\0\0" Q(TXT) Q(TXT)), .err = STS_ERR_DNS_MALFORMED,
+	    .rcode = 5 },
+	{ "REFUSED of another question", STS_DNS_TXT,
+	    S(HEAD("\x81\x85", MX, "\0", "\0", "\0")), .err = STS_ERR_DNS_MALFORMED,
+	    .rcode = 5 },
 	{ "FORMERR", STS_DNS_TXT,
 	    S(ID "\x81\x81"
 		 "\0\0\0\0\0\0\0\0"),
-	    .err = STS_ERR_DNS_OTHER },
+	    .err = STS_ERR_DNS_OTHER, .rcode = 1 },
 	{ "extended rcode", STS_DNS_TXT,
 	    S(HEAD(OK_, TXT, "\0", "\0", "\1") "\0\0\x29\x04\xd0\1\0\0\0\0\0"),
-	    .err = STS_ERR_DNS_OTHER },
+	    .err = STS_ERR_DNS_OTHER, .rcode = 16 },
 	{ "TC", STS_DNS_TXT,
 	    S(HEAD("\x83\x80", TXT, "\1", "\0", "\0") RR(SELF, TXT, "\74", "\2", "\1a")),
 	    .err = STS_ERR_DNS_MALFORMED, .truncated = true },
@@ -403,6 +446,7 @@ test_parse(void)
 		CHECK(what, answer.has_soa == cases[i].soa);
 		CHECK(what, answer.ttl == cases[i].ttl);
 		CHECK(what, answer.chain == cases[i].chain);
+		CHECK(what, answer.rcode == cases[i].rcode);
 		CHECK(what, answer.ede == cases[i].ede_1 - 1);
 		while (count < COUNT(cases[i].rr) && cases[i].rr[count].p != NULL)
 			count++;
@@ -450,22 +494,28 @@ many(char *wire, size_t count, struct sts_str head, struct sts_str record)
 
 	put(wire, &n, head);
 	wire[6] = (char)(count >> 8);
-	wire[7] = (char)(count & 0x7f);
+	wire[7] = (char)(count & 0xff);
 	for (size_t i = 0; i < count; i++)
 		put(wire, &n, record);
 	return n;
 }
+
+#define OWN_MX S(RR(SELF, MX, "\74", "\4", "\0\1" SELF))
+#define OTHER_MX S(RR(TEST, MX, "\74", "\4", "\0\1" SELF))
 
 static void
 test_many(void)
 {
 	static const struct {
 		const char *what;
+		struct sts_str record;
 		size_t count;
 		enum sts_err err;
 	} counts[] = {
-		{ "as many as there may be", STS_DNS_RR_MAX, STS_OK },
-		{ "one more", STS_DNS_RR_MAX + 1, STS_ERR_DNS_MALFORMED },
+		{ "as many as there may be", OWN_MX, STS_DNS_RR_MAX, STS_OK },
+		{ "one more", OWN_MX, STS_DNS_RR_MAX + 1, STS_ERR_DNS_MALFORMED },
+		{ "as many others as there may be", OTHER_MX, 512, STS_ERR_DNS_NODATA },
+		{ "one other more", OTHER_MX, 513, STS_ERR_DNS_MALFORMED },
 	};
 	static char wire[65536], names[STS_DNS_STORE(sizeof(wire))];
 	static struct sts_dns_answer answer;
@@ -473,8 +523,7 @@ test_many(void)
 	for (size_t i = 0; i < COUNT(counts); i++) {
 		struct sts_str reply = { wire,
 			many(wire, counts[i].count,
-			    STS_STR(HEAD(OK_, MX, "\0", "\0", "\0")),
-			    STS_STR(RR(SELF, MX, "\74", "\4", "\0\1" SELF))) };
+			    STS_STR(HEAD(OK_, MX, "\0", "\0", "\0")), counts[i].record) };
 
 		sts_dns_parse(reply, STS_STR("example.test"), STS_DNS_MX, names,
 		    STS_DNS_STORE(reply.n), &answer);
@@ -588,6 +637,11 @@ test_words(void)
 			  "\74", "\x1a", SOA_DATA("\36"))),
 	    STS_STR("."), STS_DNS_SOA, store, sizeof(store), &answer);
 	CHECK("root", answer.err == STS_OK && answer.ad && answer.final_name.n == 0);
+
+	sts_dns_parse(STS_STR(HEAD(OK_, TXT, "\0", "\0", "\0")),
+	    STS_STR(N63 "." N63 "." N63 ".a" N61), STS_DNS_TXT, store, sizeof(store),
+	    &answer);
+	CHECK("a name that cannot be asked", answer.err == STS_ERR_DNS_MALFORMED);
 
 	/* Too little room is no answer, and nothing is written beyond it. */
 	sts_dns_parse(STS_STR(HEAD(OK_, MX, "\1", "\0", "\0")
