@@ -13,6 +13,7 @@
  */
 #include "fetch.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ struct attempt {
 	bool ended; /* result is valid */
 	CURLcode result;
 	enum sts_err stopped;	  /* why we made libcurl end it; STS_OK: we did not */
-	const char *stopped_why;  /* NULL: to be put together from the response */
+	const char *stopped_why;  /* NULL: explain() finds words */
 	uint64_t received_before; /* the request was sent */
 	struct sts_response response;
 	struct sts_tls_report tls;
@@ -160,6 +161,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 	struct attempt *a = arg;
 	const struct sts_fetcher_config *config = &a->fetch->fetcher->config;
 	struct sts_addr address = address_of(to);
+	int fd;
 
 	(void)purpose;
 	if (!sts_addr_is_public(&address) &&
@@ -167,8 +169,12 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 		stop(a, STS_ERR_FETCH_BLOCKED, NULL);
 		return CURL_SOCKET_BAD;
 	}
-	return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    to->protocol);
+	fd =
+	    socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+	/* That we are at our limits says nothing about the policy host. */
+	if (fd == -1 && errno != EAFNOSUPPORT)
+		stop(a, STS_ERR_NOMEM, NULL);
+	return fd == -1 ? CURL_SOCKET_BAD : fd;
 }
 
 /* The connection is there, the handshake begins. */
@@ -496,11 +502,10 @@ explain_timeout(struct sts_buf *to, const struct attempt *a)
 	put_seconds(to, deadline(f) - f->started);
 }
 
-/* A sentence for the errors that have none of their own yet. */
+/* A sentence for the errors that have none yet; the others need nothing. */
 static void
 explain(struct sts_buf *to, const struct attempt *a, enum sts_err err)
 {
-	/* A table of functions would hide that the other errors need nothing. */
 	if (err == STS_ERR_FETCH_BLOCKED) {
 		sts_put_text(to, a->fetch->host);
 		sts_put_text(to, " has the address ");
@@ -627,7 +632,7 @@ decisive(struct sts_fetch *f, struct ending *e)
 		if (e->err != STS_ERR_FETCH_CONNECT && e->err != STS_ERR_FETCH_BLOCKED)
 			return a;
 		attempt_unlink(f, a);
-		f->next_at = f->started;
+		f->next_at = f->started; /* at once */
 		/* That a connection failed says more than that one was refused. */
 		if (f->failed != NULL && e->err == STS_ERR_FETCH_BLOCKED) {
 			attempt_free(a);

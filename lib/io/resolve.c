@@ -16,9 +16,12 @@
  */
 #include "resolve.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define CARES_NO_DEPRECATED 1
 #include <ares.h>
@@ -303,6 +306,17 @@ open_channel(struct attempt *a, int64_t resend_ms)
 	return ares_init_options(&a->channel, &o, mask) == ARES_SUCCESS;
 }
 
+/* c-ares does not tell our own limits from a server that cannot be reached. */
+static bool
+can_open_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd != -1)
+		close(fd);
+	return fd != -1 || errno == EAFNOSUPPORT;
+}
+
 /* Asks the next server. Gives the error that kept it from asking. */
 static enum sts_err
 attempt_start(struct sts_question *q, int64_t share_ms)
@@ -323,6 +337,8 @@ attempt_start(struct sts_question *q, int64_t share_ms)
 	n = sts_dns_question(name, q->type, id, query);
 	if (n == 0)
 		return STS_ERR_NAME;
+	if (!can_open_socket())
+		return STS_ERR_NOMEM;
 	a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		return STS_ERR_NOMEM;

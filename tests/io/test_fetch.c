@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -460,6 +461,29 @@ check_endings(const struct sts_fetcher_config *config)
 }
 
 static void
+on_exhausted(void *arg, const struct sts_fetched *f)
+{
+	CHECK((const char *)arg, f->err == STS_ERR_NOMEM);
+	CHECK((const char *)arg, strcmp(f->why, sts_err_text(STS_ERR_NOMEM)) == 0);
+	sts_loop_stop(loop);
+}
+
+/* That we cannot open a socket is not the policy host's fault. */
+static void
+check_exhausted(void)
+{
+	struct rlimit usual, none;
+
+	getrlimit(RLIMIT_NOFILE, &usual);
+	none = (struct rlimit){ 3, usual.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &none);
+	CHECK("start",
+	    start("good", USUAL, SERVER, on_exhausted, "no descriptors") != NULL);
+	sts_loop_run(loop);
+	setrlimit(RLIMIT_NOFILE, &usual);
+}
+
+static void
 run(uint16_t port)
 {
 	struct sts_fetcher_config config = { .timeout_ms = 20000, .port = port };
@@ -486,6 +510,7 @@ run(uint16_t port)
 		    start(ROWS[i].host, ROWS[i].kind, ROWS[i].addresses, on_fetched,
 			&answers[i]) != NULL);
 	sts_loop_run(loop);
+	check_exhausted();
 	sts_timer_free(bound);
 	for (int i = 0; i < KINDS; i++)
 		sts_fetcher_free(fetchers[i]);

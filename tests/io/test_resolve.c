@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -676,6 +677,35 @@ ask_forgotten(void)
 }
 
 static void
+on_exhausted(void *arg, const struct sts_dns_answer *a, int64_t ms)
+{
+	(void)ms;
+	CHECK((const char *)arg, a->err == STS_ERR_NOMEM);
+	sts_loop_stop(loop);
+}
+
+/* That we cannot open a socket is not the servers' fault. */
+static void
+check_exhausted(void)
+{
+	struct sts_resolve *r;
+	struct rlimit usual, none;
+	char servers[64];
+
+	list_servers("G", servers, sizeof(servers));
+	r = sts_resolve_new(loop, servers, 1000);
+	getrlimit(RLIMIT_NOFILE, &usual);
+	none = (struct rlimit){ 3, usual.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &none);
+	CHECK("ask",
+	    sts_resolve_ask(r, STS_STR("txt.a"), STS_DNS_TXT, on_exhausted,
+		"no descriptors") != NULL);
+	sts_loop_run(loop);
+	setrlimit(RLIMIT_NOFILE, &usual);
+	sts_resolve_free(r);
+}
+
+static void
 check_lists(void)
 {
 	static const struct {
@@ -734,6 +764,7 @@ main(void)
 	bound = sts_timer_new(loop, on_too_long, NULL);
 	sts_timer_set(bound, 10000);
 	sts_loop_run(loop);
+	check_exhausted();
 	sts_timer_free(bound);
 	CHECK("TCP only when truncated", fakes[FAKE_GOOD].streams == 1);
 	stop_fakes();
