@@ -26,17 +26,18 @@
  * nothing is tried until RETRY_MS have passed: a full disk costs one attempt each time,
  * not one a write.
  *
- * A map that is full: pages that a transaction frees can be used again two transactions
- * later, so that even deleting needs free pages. An eighth of the size is therefore kept
- * back. When the rest is full, the same writes are tried once more with all of it: "tight",
- * with entries of the pool going first, and taking only what does not make the sum of all
- * entries grow.
+ * A file that is full: pages that a transaction frees can be used again two transactions
+ * later, so that even deleting needs free ones. A part of the file, RESERVE, is therefore
+ * kept free; once no more is, commits are "tight": entries of the pool go first, and only
+ * those writes are taken that need no more than went.
  */
 #define SCHEMA 1
 #define TABLES 4
 #define READERS_MAX 254
-#define SIZE_MIN (UINT64_C(1) << 20)
+/* A commit takes some hundred pages, twice that until it can use those it freed. */
+#define RESERVE_MIN (UINT64_C(4) << 20)
 #define RESERVE_MAX (UINT64_C(16) << 20)
+#define SIZE_MIN (4 * RESERVE_MIN)
 #define RETRY_MS 10000
 #define MEND_TRIES 3
 #define PAGE_STEP 4096 /* no page is smaller */
@@ -44,7 +45,7 @@
 /* A policy domain with brackets and a port, with room to spare; LMDB ends at 511. */
 #define DOMAIN_MAX 300
 
-#define NUMBER 8		     /* bytes of one */
+#define NUMBER ((size_t)8)	     /* bytes of one */
 #define PREFIX (NUMBER + NUMBER + 1) /* before an entry's bytes */
 #define STATE (NUMBER * 6)
 #define BOOT sizeof((struct sts_clock_mark *)NULL)->boot
@@ -72,7 +73,7 @@ struct sts_cache {
 	struct sts_timer *turn;	 /* when the loop has handled what else is ready */
 	struct sts_timer *retry; /* after a commit that failed */
 	enum sts_err failure;	 /* of the last commit */
-	bool was_full;		 /* the last commit left something for want of room */
+	bool is_full;		 /* the last commit was tight */
 	struct sts_waiter *told, **told_end; /* whose writes are decided */
 	struct sts_cache_limits limits;
 };
@@ -218,16 +219,13 @@ explain_code(struct why why, const char *path, int rc)
 		snprintf(why.text, why.n, "%s: %s", path, mdb_strerror(rc));
 }
 
+/* An eighth, inside the bounds. */
 static uint64_t
 reserve_of(uint64_t size)
 {
+	if (size / 8 < RESERVE_MIN)
+		return RESERVE_MIN;
 	return size / 8 < RESERVE_MAX ? size / 8 : RESERVE_MAX;
-}
-
-static int
-set_map(struct sts_cache *c, uint64_t size)
-{
-	return mdb_env_set_mapsize(c->env, (size_t)(size & ~UINT64_C(0xffff)));
 }
 
 static int
@@ -321,9 +319,8 @@ open_map(struct sts_cache *c)
 	rc = mdb_env_set_maxdbs(c->env, TABLES);
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(c->env, READERS_MAX);
-	/* Who only reads maps everything that the writer may ever use. */
 	if (rc == 0)
-		rc = set_map(c, c->is_writer ? c->size - reserve_of(c->size) : c->size);
+		rc = mdb_env_set_mapsize(c->env, (size_t)(c->size & ~UINT64_C(0xffff)));
 	if (rc == 0)
 		rc = mdb_env_open(c->env, c->path, flags, 0600);
 	if (rc == 0 && mdb_env_get_fd(c->env, &fd) == 0)
@@ -1065,11 +1062,17 @@ store(struct writing *w, const struct sts_pending_item *item)
 	w->grown += (int64_t)value.mv_size;
 }
 
+static size_t
+size_of(const struct sts_pending_item *item)
+{
+	return item->drop ? 0 : PREFIX + item->bytes.n;
+}
+
 static void
 apply(struct writing *w, struct sts_pending_item *item)
 {
 	MDB_val domain = value_of(item->domain.p, item->domain.n);
-	size_t n = item->drop ? 0 : PREFIX + item->bytes.n;
+	size_t n = size_of(item);
 	struct stored old;
 
 	if (item->applied)
@@ -1146,6 +1149,8 @@ write_state(struct writing *w)
 struct batch {
 	struct sts_pending_item *items[STS_COMMIT_MAX];
 	size_t count;
+	bool tight;   /* the file was full */
+	int64_t room; /* bytes of entries that had to go */
 };
 
 static void
@@ -1164,7 +1169,7 @@ next_batch(const struct sts_cache *c)
 	    c->limits.commit < STS_COMMIT_MAX ? c->limits.commit : STS_COMMIT_MAX;
 	struct batch b = { .count = 0 };
 
-	if (c->was_full) {
+	if (c->is_full) {
 		take(&b, c->pending.others.oldest, (max + 1) / 2);
 		take(&b, c->pending.policies.oldest, max);
 	} else {
@@ -1172,20 +1177,6 @@ next_batch(const struct sts_cache *c)
 		take(&b, c->pending.others.oldest, max);
 	}
 	return b;
-}
-
-/* Twice: what did not fit may do so after what follows it has made room. */
-static void
-apply_batch(struct writing *w, const struct batch *b)
-{
-	for (size_t i = 0; w->tight && i < 2 * b->count; i++)
-		if (!evict(w))
-			break;
-	for (int pass = 0; pass < (w->tight ? 2 : 1); pass++)
-		for (size_t i = 0; i < b->count; i++)
-			apply(w, b->items[i]);
-	while (w->state.pool > w->c->limits.pool && evict(w))
-		;
 }
 
 /* LMDB does not write a page that a transaction took and gave back; at the end of the
@@ -1207,42 +1198,97 @@ fill_to_last_page(struct sts_cache *c)
 		fdatasync(fd);
 }
 
-static int
-write_batch(struct sts_cache *c, const struct batch *b, bool tight)
+static struct writing
+begin(struct sts_cache *c)
 {
-	struct writing w = { .c = c, .tight = tight };
+	struct writing w = { .c = c };
 
-	for (size_t i = 0; i < b->count; i++)
-		b->items[i]->applied = false;
 	w.rc = begin_writing(c, &w.txn);
-	if (w.rc != 0)
-		return w.rc;
-	w.rc = read_state(w.txn, c, &w.state);
 	if (w.rc == 0)
-		apply_batch(&w, b);
-	write_state(&w);
-	if (w.rc == 0) {
-		w.rc = mdb_txn_commit(w.txn);
-		if (w.rc == 0)
-			fill_to_last_page(c);
-	} else {
-		mdb_txn_abort(w.txn);
-	}
-	return w.rc;
+		w.rc = read_state(w.txn, c, &w.state);
+	return w;
 }
 
 static int
-write_tight(struct sts_cache *c, const struct batch *b)
+end(struct writing *w)
 {
-	int dead, rc;
+	write_state(w);
+	if (w->txn == NULL)
+		return w->rc;
+	if (w->rc != 0) {
+		mdb_txn_abort(w->txn);
+		return w->rc;
+	}
+	w->rc = mdb_txn_commit(w->txn);
+	if (w->rc == 0)
+		fill_to_last_page(w->c);
+	return w->rc;
+}
 
-	/* Perhaps only a dead reader holds what was freed long ago. */
-	mdb_reader_check(c->env, &dead);
-	rc = set_map(c, c->size);
-	if (rc == 0)
-		rc = write_batch(c, b, true);
-	if (c->env != NULL)
-		set_map(c, c->size - reserve_of(c->size));
+static bool
+is_full(struct writing *w)
+{
+	uint64_t bytes = 0;
+
+	if (w->rc == 0)
+		w->rc = count_bytes(w->txn, w->c, &bytes);
+	return bytes > w->c->size - reserve_of(w->c->size);
+}
+
+/* Evicts what the batch needs, or some of it: each entry that goes makes some pages
+ * dirty, and the transaction must stay small. */
+static void
+make_room(struct writing *w, const struct batch *b)
+{
+	int64_t wanted = 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		wanted += (int64_t)size_of(b->items[i]);
+	for (size_t i = 0; i < 2 * b->count && wanted + w->grown > 0; i++)
+		if (!evict(w))
+			break;
+}
+
+/* Twice if tight: what did not fit may do so after what follows it has made room. */
+static void
+apply_batch(struct writing *w, const struct batch *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		b->items[i]->applied = false;
+	for (size_t i = 0; i < (w->tight ? 2 : 1) * b->count; i++)
+		apply(w, b->items[i % b->count]);
+	while (w->state.pool > w->c->limits.pool && evict(w))
+		;
+}
+
+static int
+write_batch(struct sts_cache *c, struct batch *b)
+{
+	struct writing w = begin(c);
+
+	w.tight = is_full(&w);
+	if (w.tight)
+		make_room(&w, b);
+	b->room = -w.grown;
+	b->tight = w.tight;
+	apply_batch(&w, b);
+	return end(&w);
+}
+
+/* The reserve can be used up while a reader holds old pages. Half of the writes need
+ * fewer; the others' turn comes. */
+static int
+write_what_fits(struct sts_cache *c, struct batch *b)
+{
+	int rc = write_batch(c, b);
+	int dead;
+
+	if (rc == MDB_MAP_FULL)
+		mdb_reader_check(c->env, &dead);
+	while (rc == MDB_MAP_FULL && b->count > 1) {
+		b->count /= 2;
+		rc = write_batch(c, b);
+	}
 	return rc;
 }
 
@@ -1271,21 +1317,25 @@ tell_later(struct sts_cache *c, struct sts_pending_item *item, enum sts_err err)
 }
 
 /* What was in the transaction has been synced and goes; the rest stays, behind what was
- * not tried yet. */
-static void
+ * not tried yet. Returns how many went. */
+static size_t
 settle(struct sts_cache *c, const struct batch *b)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < b->count; i++) {
 		if (b->items[i]->applied) {
 			tell_later(c, b->items[i], STS_OK);
 			sts_pending_remove(&c->pending, b->items[i]);
+			n++;
 		} else {
-			c->was_full = true;
 			sts_pending_postpone(&c->pending, b->items[i]);
 		}
 	}
+	return n;
 }
 
+/* Full is only what got no further at all: else the next commit may. */
 static enum sts_err
 commit(struct sts_cache *c)
 {
@@ -1293,16 +1343,12 @@ commit(struct sts_cache *c)
 	int rc;
 
 	enter();
-	rc = write_batch(c, &b, false);
-	if (rc == MDB_MAP_FULL)
-		rc = write_tight(c, &b);
+	rc = write_what_fits(c, &b);
 	leave();
-	c->was_full = false;
-	for (size_t i = 0; i < b.count; i++)
-		b.items[i]->applied = b.items[i]->applied && rc == 0;
-	if (rc == 0 || rc == MDB_MAP_FULL)
-		settle(c, &b);
-	return rc == 0 && c->was_full ? STS_ERR_CACHE_FULL : err_of(c, rc);
+	c->is_full = rc == MDB_MAP_FULL || b.tight;
+	if (rc != 0)
+		return err_of(c, rc);
+	return settle(c, &b) == 0 && b.room == 0 ? STS_ERR_CACHE_FULL : STS_OK;
 }
 
 static void

@@ -37,6 +37,12 @@ struct sts_cache_kind {
 };
 
 /*
+ * size: upper bound of the file; less than 16 MB counts as 16 MB. A process has a cache
+ * open once, and while it has, neither prepares it nor moves it aside: closing a second
+ * handle would take the first one's locks.
+ */
+
+/*
  * Makes the file and its lock file (mode 0600, owner: this process) when missing, so
  * that later openers need no right to create. why (may be NULL, size bytes) gets a
  * sentence for people. The same call tells whether an existing file can be used.

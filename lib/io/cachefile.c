@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -199,7 +200,7 @@ static int
 rename_to_free(const char *path, int64_t now, char *to, size_t to_n)
 {
 	for (int i = 0; i < ASIDE_TRIES; i++) {
-		int n = snprintf(to, to_n, "%s.damaged-%lld", path, (long long)(now + i));
+		int n = snprintf(to, to_n, "%s.damaged-%" PRId64, path, now + i);
 
 		if (n < 0 || (size_t)n >= to_n) {
 			errno = ENAMETOOLONG;

@@ -117,7 +117,7 @@ static bool
 has_buckets(struct sts_pending *p)
 {
 	if (p->buckets == NULL)
-		p->buckets = calloc(BUCKETS, sizeof *p->buckets);
+		p->buckets = calloc(BUCKETS, sizeof(struct sts_pending_item *));
 	return p->buckets != NULL;
 }
 
