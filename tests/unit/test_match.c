@@ -213,6 +213,14 @@ test_examined(void)
 		check_names("examined", false, true,
 		    fits < STS_MX_EXAMINED ? "mx.a.b" : STS_MATCH_NOTHING);
 	}
+	/* Those that are gone take no place among the examined. */
+	for (size_t i = 0; i < entry.mx_count; i++)
+		entry.mx[i].seen = entry.mx[i].preference < 33 ? NOW - 7200 : NOW;
+	make_policy("*.a.b");
+	CHECK("gone",
+	    sts_match_fit(&entry, &policy, STS_STR("dom.b"), false, NOW) == STS_FIT_SOME);
+	for (size_t i = 0; i < entry.mx_count; i++)
+		entry.mx[i].seen = NOW;
 	make_policy("*.a.b *.c.d");
 	check_names("beyond the examined", false, true, "mx.a.b late.c.d mx.c.d");
 }
