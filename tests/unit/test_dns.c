@@ -142,7 +142,7 @@ static const struct {
 	    .err = STS_OK, .ttl = 60, .rr = { S("1:!~") } },
 	{ "pointer beyond 256", STS_DNS_MX,
 	    S(HEAD(OK_, MX, "\3", "\0", "\0") RR(SELF, TXT, "\1", "\xc5",
-		L63 L63 L63 "12345") RR(SELF, MX, "\74", "\21",
+		L63 L63 L63 "12345") RR(SELF, MX, "\74", "\22",
 		"\0\2\3abc\5defgh\4test\0") RR(SELF, MX, "\74", "\4", "\0\3\xc1\x01")),
 	    .err = STS_OK, .ttl = 60,
 	    .rr = { S("2:abc.defgh.test"), S("3:defgh.test") } },

@@ -63,6 +63,7 @@ static const struct {
 	{ "nothing to do", S("a b"), S("a b") },
 	{ "both ends", S(" \ta\t "), S("a") },
 	{ "only blanks", S(" \t "), S("") },
+	{ "one blank", S(" "), S("") },
 	{ "a line end is no blank", S(" a\n"), S("a\n") },
 	{ "nothing at all", { NULL, 0 }, S("") },
 };
@@ -101,6 +102,9 @@ static const struct {
 	{ "sign", S("+1"), 9, false, 0 },
 	{ "minus", S("-1"), 9, false, 0 },
 	{ "blank", S(" 1"), 9, false, 0 },
+	{ "colon", S("1:"), 999, false, 0 },
+	{ "slash", S("1/"), 999, false, 0 },
+	{ "the maximum is the last digit", S("9"), 9, true, 9 },
 	{ "letter after", S("1e5"), 999999, false, 0 },
 	{ "NUL after", S("1\0"), 9, false, 0 },
 };
@@ -156,6 +160,8 @@ static const struct {
 	{ "first surrogate", S("\xed\xa0\x80"), 0, 0 },
 	{ "last surrogate", S("\xed\xbf\xbf"), 0, 0 },
 	{ "a lone continuation", S("\x80"), 0, 0 },
+	{ "after the surrogates", S("\xee\x80\x80"), 3, 0xe000 },
+	{ "a first byte of five", S("\xf8\x80\x80\x80"), 0, 0 },
 	{ "cut short", S("\xe2\x82"), 0, 0 },
 	{ "continued by ASCII", S("\xc3 "), 0, 0 },
 	{ "continued by a first byte", S("\xe2\x82\xc3"), 0, 0 },
