@@ -185,21 +185,26 @@ put_answer(const struct answerer *a, struct sts_buf *reply,
 	return RESULT_TEMP;
 }
 
-/* What the cache knows: e, or NULL when that is nothing. The views live until the cache
- * is paused. */
-static const struct sts_entry *
-known(struct answerer *a, struct sts_str domain, struct sts_entry *e)
+/* What the cache knows: *e is room, or NULL when that is nothing. The views live until
+ * the cache is paused. STS_OK, or why nobody can tell just now. */
+static enum sts_err
+look_up(struct answerer *a, struct sts_str domain, struct sts_entry *room,
+    const struct sts_entry **e)
 {
 	struct sts_str bytes;
 	enum sts_err err = sts_cache_get(a->cache, domain, &bytes);
 
+	*e = NULL;
 	if (err == STS_ERR_CACHE_NONE)
-		return NULL;
-	if (err != STS_OK)
+		return STS_OK;
+	if (err != STS_OK && sts_cache_is_damaged(a->cache))
 		leave_damaged("the cache cannot be read", domain);
-	if (sts_entry_read(bytes, e) != STS_OK)
+	if (err != STS_OK)
+		return err;
+	if (sts_entry_read(bytes, room) != STS_OK)
 		leave_damaged("an entry does not match its checksum", domain);
-	return e;
+	*e = room;
+	return STS_OK;
 }
 
 /* The resolver cannot help: what is still safe to say? why: the reason to give when
@@ -211,10 +216,13 @@ put_alone(struct answerer *a, struct sts_buf *reply, const struct sts_key *key,
 	struct sts_entry room;
 	const struct sts_entry *e;
 	struct sts_answer answer;
+	enum sts_err err;
 
 	if (!key->ascii)
 		return put_temp(reply, domain_of(key), why);
-	e = known(a, domain_of(key), &room);
+	err = look_up(a, domain_of(key), &room, &e);
+	if (err != STS_OK)
+		return put_temp(reply, domain_of(key), err);
 	sts_answer(e, domain_of(key), key->brackets, STS_HOPE_AWAY, now, &a->rules,
 	    &answer);
 	if (answer.verdict == STS_VERDICT_TEMP && answer.why == STS_ERR_INTERNAL)
@@ -424,10 +432,15 @@ answer_domain(struct answerer *a, struct client *c, const struct sts_key *key,
 {
 	int64_t now = seconds_at(a, a->us);
 	struct sts_entry room;
-	const struct sts_entry *e = known(a, domain_of(key), &room);
+	const struct sts_entry *e;
 	struct sts_answer answer;
+	enum sts_err err = look_up(a, domain_of(key), &room, &e);
 	bool unused;
 
+	if (err != STS_OK) {
+		*result = put_temp(reply, domain_of(key), err);
+		return true;
+	}
 	sts_answer(e, domain_of(key), key->brackets, STS_HOPE_OPEN, now, &a->rules,
 	    &answer);
 	if (answer.ask_first) {
