@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "query_exit.h"
+
 /* Results of certificate verification: numbers that X.509 libraries have kept for
  * twenty years, and that sts_tls_report passes on. */
 #define CERT_HAS_EXPIRED 10
@@ -14,6 +16,8 @@
 
 #define DAY ((int64_t)86400)
 #define EXPIRES_SOON (14 * DAY)
+/* Some certificates live six days, and are renewed when half of them have gone. */
+#define EXPIRES_NOW (3 * DAY)
 
 static enum query_id
 id_of_certificate(const struct sts_tls_report *tls)
@@ -136,14 +140,17 @@ static void
 judge_expiry(struct query_report *r, int64_t now)
 {
 	int64_t left = r->fetch.tls.not_after - now;
+	struct query_finding *new;
 	char text[48];
 	int n;
 
 	if (r->fetch.tls.not_after == 0 || left < 0 || left >= EXPIRES_SOON)
 		return;
 	n = snprintf(text, sizeof(text), "%lld days left", (long long)(left / DAY));
-	query_find(&r->findings, QUERY_TLS04, STS_STR_NONE,
+	new = query_find(&r->findings, QUERY_TLS04, STS_STR_NONE,
 	    query_keep(&r->keep, (struct sts_str){ text, (size_t)n }));
+	if (left < EXPIRES_NOW)
+		new->exit = QUERY_EXIT_WARNING;
 }
 
 void

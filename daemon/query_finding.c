@@ -75,7 +75,7 @@ static const struct query_row {
 	    "get a certificate with the DNS name mta-sts.DOMAIN" },
 	[QUERY_TLS03] = { "TLS03", E, R, BROKEN,
 	    "the policy host's certificate has expired", "renew it" },
-	[QUERY_TLS04] = { "TLS04", W, R, MEND,
+	[QUERY_TLS04] = { "TLS04", W, R, 0, /* MEND when it is really late */
 	    "the policy host's certificate expires in less than 14 days", "renew it" },
 	[QUERY_TLS05] = { "TLS05", E, R, BROKEN,
 	    "the policy host does not send the whole certificate chain",
