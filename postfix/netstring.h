@@ -18,8 +18,8 @@ enum pf_netstring {
 };
 
 /* max: of the payload. "0:," is an empty, whole netstring. */
-enum pf_netstring pf_netstring_take(struct sts_str bytes, size_t max, struct sts_str *payload,
-    size_t *used);
+enum pf_netstring pf_netstring_take(struct sts_str bytes, size_t max,
+    struct sts_str *payload, size_t *used);
 void pf_netstring_put(struct sts_buf *to, struct sts_str payload);
 
 #endif
