@@ -104,6 +104,9 @@ check_to_unicode(void)
 	}
 	CHECK("just fits",
 	    sts_idn_to_unicode(STS_STR("xn--bcher-kva.example"), little, 22) == STS_OK);
+	CHECK("room for the A-label only",
+	    sts_idn_to_unicode(STS_STR("xn--fiqaaaaaaaaa"), little, 22) == STS_OK &&
+		strcmp(little, "xn--fiqaaaaaaaaa") == 0);
 	CHECK("no room",
 	    sts_idn_to_unicode(STS_STR("xn--bcher-kva.example"), little, 15) ==
 		STS_ERR_NAME);

@@ -69,6 +69,8 @@ static const struct row {
 	    1500 },
 
 	{ "only a CNAME", "G", "to1.a", 3000, STS_OK, -1, "hello world", 2, 0, 500 },
+	{ "a CNAME that is not secure", "G", "noad.a", 3000, STS_OK, -1, "hello world", 2,
+	    0, 500 },
 	{ "eight CNAMEs", "G", "to8.a", 3000, STS_OK, -1, "hello world", 9, 0, 500 },
 	{ "nine CNAMEs", "G", "to9.a", 3000, STS_ERR_DNS_MALFORMED, -1, NULL, 9, 0, 500 },
 	{ "CNAME to no name", "G", "tonx.a", 3000, STS_ERR_DNS_NXDOMAIN, -1, NULL, 2, 0,
@@ -90,6 +92,8 @@ static const struct row {
 	    500 },
 	{ "a refusal first", "GP", "refused.a", 3000, STS_OK, -1, "hello world", 2, 0,
 	    500 },
+	{ "a refusal, then nobody", "GC", "refused.a", 3000, STS_ERR_DNS_REFUSED, -1,
+	    NULL, 2, 0, 500 },
 	{ "a malformed reply first", "GP", "bad.a", 3000, STS_OK, -1, "hello world", 2, 0,
 	    500 },
 	{ "\"no\" is an answer", "GP", "nx.a", 3000, STS_ERR_DNS_NXDOMAIN, -1, NULL, 1, 0,
@@ -298,7 +302,10 @@ do_as_named(struct exchange *x)
 		do_other_question(x);
 	else if (strcmp(l, "short") == 0)
 		x->twice = true;
-	else if (strcmp(l, "tonx") == 0)
+	else if (strcmp(l, "noad") == 0) {
+		put_cname(x, "txt");
+		x->reply.p[3] &= ~0x20;
+	} else if (strcmp(l, "tonx") == 0)
 		put_cname(x, "nx");
 	else if (strcmp(l, "toservfail") == 0)
 		put_cname(x, "servfail");
@@ -561,23 +568,31 @@ on_asked(void *arg, enum sts_dns_type type, enum sts_err err)
 }
 
 static void
+check_records(const struct row *row, const struct sts_dns_answer *a)
+{
+	bool secure = strcmp(row->ask, "noad.a") != 0;
+	unsigned chain = !secure;
+	size_t count = 1;
+
+	if (strncmp(row->ask, "to", 2) == 0)
+		chain = (unsigned)(row->ask[2] - '0');
+	if (strcmp(row->ask, "tc.a") == 0)
+		count = 200;
+	if (strcmp(row->ask, "big.a") == 0)
+		count = 48;
+	CHECK(row->name, a->ad == secure);
+	CHECK(row->name, a->chain == chain);
+	CHECK(row->name, a->ttl == (chain != 0 ? 0 : 300));
+	CHECK(row->name, a->count == count);
+}
+
+static void
 check_answer(const struct row *row, const struct sts_dns_answer *a)
 {
 	CHECK(row->name, a->err == row->err);
 	CHECK(row->name, a->ede == row->ede);
-	if (row->err == STS_OK && a->err == STS_OK) {
-		CHECK(row->name, a->ad);
-		CHECK(row->name, a->ttl == (strncmp(row->ask, "to", 2) == 0 ? 0 : 300));
-		CHECK(row->name,
-		    a->chain ==
-			(strncmp(row->ask, "to", 2) == 0 ? (unsigned)(row->ask[2] - '0')
-							 : 0));
-		CHECK(row->name,
-		    a->count ==
-			(strcmp(row->ask, "tc.a") == 0		 ? 200
-				: strcmp(row->ask, "big.a") == 0 ? 48
-								 : 1));
-	}
+	if (row->err == STS_OK && a->err == STS_OK)
+		check_records(row, a);
 	if (row->data != NULL && a->count != 0)
 		CHECK(row->name, sts_str_eq(a->rr[0].data, sts_str_of(row->data)));
 	if (row->err == STS_ERR_DNS_NXDOMAIN || row->err == STS_ERR_DNS_NODATA)
