@@ -24,7 +24,7 @@ struct sts_buf {
 	bool full; /* bad because of the limit, not for want of memory */
 };
 
-void sts_buf_done(struct sts_buf *b); /* frees; the buffer is all-zero again */
+void sts_buf_done(struct sts_buf *b);  /* frees; the buffer is all-zero again */
 void sts_buf_clear(struct sts_buf *b); /* empty and good again; keeps its memory */
 
 struct sts_str sts_buf_str(const struct sts_buf *b); /* until the next write */

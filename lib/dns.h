@@ -46,24 +46,26 @@ struct sts_dns_rr {
 };
 
 struct sts_dns_answer {
-	enum sts_err err;  /* STS_OK: at least one record; DNS_NODATA, DNS_NXDOMAIN,
-			    * or one of the failures */
+	/* STS_OK: at least one record; DNS_NODATA, DNS_NXDOMAIN, or a failure, of which
+	 * only rcode, ede and truncated tell more. */
+	enum sts_err err;
 	uint8_t rcode;
-	int ede;	   /* RFC 8914 info code, -1 without one */
-	bool ad;	   /* the AD bit as it came; whether to believe it is not ours */
-	bool truncated;	   /* TC was set: ask again over TCP; err is DNS_MALFORMED */
-	bool has_soa;	   /* ttl of a "no" comes from the SOA; else it is 0 */
-	uint32_t ttl;	   /* smallest of the chain and the records; for a "no": of the
-			    * chain, SOA TTL and SOA minimum (RFC 2308 section 5) */
-	struct sts_str final_name; /* end of the CNAME chain, lower case; the name asked
-				    * without one */
-	unsigned chain;		   /* CNAMEs followed */
+	int ede;	/* RFC 8914 info code, -1 without one */
+	bool ad;	/* the AD bit as it came; whether to believe it is not ours */
+	bool truncated; /* TC was set: ask again over TCP; err is DNS_MALFORMED */
+	bool has_soa;	/* ttl of a "no" comes from the SOA; else it is 0 */
+	/* Smallest of the chain and the records; for a "no": of the chain, SOA TTL and
+	 * SOA minimum (RFC 2308 section 5). */
+	uint32_t ttl;
+	/* End of the CNAME chain, or the name asked; lower case, empty for the root. */
+	struct sts_str final_name;
+	unsigned chain; /* CNAMEs followed */
 	size_t count;
 	struct sts_dns_rr rr[STS_DNS_RR_MAX];
 };
 
 /* Bytes that sts_dns_parse may need to store names and joined strings. */
-#define STS_DNS_STORE(wire_n) ((wire_n) + (STS_DNS_RR_MAX + 2) * (STS_NAME_MAX + 1))
+#define STS_DNS_STORE(wire_n) ((wire_n) + (STS_DNS_RR_MAX + 2) * (STS_NAME_MAX + 1UL))
 
 /*
  * Reads a reply to (name, type). Only records of class IN at the end of the CNAME

@@ -58,7 +58,7 @@ enum sts_err {
 
 const char *sts_err_token(enum sts_err err);
 const char *sts_err_text(enum sts_err err);
-const char *sts_err_tlsrpt(enum sts_err err); /* NULL: nothing to report */
+const char *sts_err_tlsrpt(enum sts_err err);	     /* NULL: nothing to report */
 const char *sts_err_fetch_outcome(enum sts_err err); /* NULL: not of a fetch */
 
 /* What a number read from the cache means; unknown ones are STS_ERR_INTERNAL. */

@@ -24,9 +24,9 @@ bool sts_name_is_ascii(struct sts_str s);
 struct sts_key {
 	char domain[STS_NAME_MAX + 1]; /* lower-case host name; or UTF-8, see ascii */
 	size_t domain_n;
-	uint16_t port;	 /* 25 where the key names none */
-	bool brackets;	 /* [host]: no MX lookup */
-	bool ascii;	 /* false: domain holds U-labels for libidn2, not yet a name */
+	uint16_t port; /* 25 where the key names none */
+	bool brackets; /* [host]: no MX lookup */
+	bool ascii;    /* false: domain holds U-labels for libidn2, not yet a name */
 };
 
 /*

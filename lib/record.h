@@ -27,7 +27,8 @@ enum sts_err sts_record_parse(struct sts_str txt, struct sts_str *id,
  * begin with "v=STSv1;" are discarded and exactly one must remain.
  * STS_OK, STS_ERR_RECORD_NONE, _MANY or _SYNTAX.
  */
-enum sts_err sts_record_pick(const struct sts_str *txts, size_t count, struct sts_str *id);
+enum sts_err sts_record_pick(const struct sts_str *txts, size_t count,
+    struct sts_str *id);
 
 /* Does this text begin with "v=STSv1;": is it counted among several? */
 int sts_record_counts(struct sts_str txt);
