@@ -27,7 +27,8 @@ enum config_tristate { CONFIG_AUTO, CONFIG_ON, CONFIG_OFF };
 enum config_reply { CONFIG_REPLY_AUTO, CONFIG_REPLY_MAY, CONFIG_REPLY_NOTFOUND };
 
 struct config {
-	struct config_list listen; /* at least one; config_listen_parse takes them apart */
+	struct config_list
+	    listen; /* at least one; config_listen_parse takes them apart */
 	unsigned socket_mode;
 	char *socket_group; /* NULL: none */
 	struct config_nets allow_clients;
@@ -38,8 +39,8 @@ struct config {
 	char *user;	   /* NULL: _stsd when root, else stay */
 	char *dns_servers; /* "192.0.2.1 [2001:db8::1]:5353"; NULL: resolv.conf's */
 	int64_t dns_timeout_ms;
-	int dnssec; /* CONFIG_AUTO; CONFIG_ON: trust; CONFIG_OFF */
-	int dane;   /* CONFIG_OFF */
+	int dnssec;		 /* CONFIG_AUTO; CONFIG_ON: trust; CONFIG_OFF */
+	int dane;		 /* CONFIG_OFF */
 	char *postfix_directory; /* NULL: none, as if it held no main.cf */
 	int permissive_reply;	 /* CONFIG_REPLY_*; config_says_may decides */
 	bool strict_testing;
@@ -62,7 +63,8 @@ struct config {
 	bool log_json;
 	bool syslog;
 
-	char **origins; /* where each setting came from, by its place in the table; a NULL:
+	char *
+	    *origins; /* where each setting came from, by its place in the table; a NULL:
 			 * it is the default. config_print alone reads it */
 };
 
@@ -79,11 +81,11 @@ void config_errors_done(struct config_errors *e);
 
 /* Where a missing file is no error. */
 #ifndef STSD_CONFIG
-#define STSD_CONFIG "/etc/stsd/stsd.conf"
+# define STSD_CONFIG "/etc/stsd/stsd.conf"
 #endif
 
 struct config_sources {
-	const char *file; /* NULL: STSD_CONFIG, which may be missing */
+	const char *file;	  /* NULL: STSD_CONFIG, which may be missing */
 	char *const *environment; /* "NAME=value", NULL-terminated; NULL: none */
 	char *const *options;	  /* "name=value" of -o, NULL-terminated; NULL: none */
 };
@@ -132,7 +134,8 @@ size_t overrides_count(const struct overrides *o);
 /* The payload for a domain ("OK secure match=...", "NOTFOUND ", "TEMP ..."), or an empty
  * view: none matches. NULL overrides match nothing. domain as sts_key_parse gives it.
  * A payload may be longer than max_reply: whoever sends it must look. */
-struct sts_str overrides_find(const struct overrides *o, struct sts_str domain, int64_t now);
+struct sts_str overrides_find(const struct overrides *o, struct sts_str domain,
+    int64_t now);
 
 /* resolv.conf(5): servers as sts_resolve_new takes them, and "options trust-ad". */
 struct resolvconf {

@@ -66,7 +66,6 @@ date_parse(struct sts_str text, int64_t *days)
 {
 	struct sts_cursor c = { text, false };
 	struct date date;
-	struct date back;
 
 	date.year = eat_number(&c, 4);
 	sts_eat(&c, STS_STR("-"));
@@ -76,9 +75,8 @@ date_parse(struct sts_str text, int64_t *days)
 	if (c.bad || c.rest.n > 0 || date.year < 1970 || date.month < 1 ||
 	    date.month > 12)
 		return false;
-	/* A day that does not exist comes back as another one. */
-	back = date_of(date_days(date));
-	if (back.day != date.day || back.month != date.month)
+	/* A day that does not exist comes back as one of the next month. */
+	if (date_of(date_days(date)).day != date.day)
 		return false;
 	*days = date_days(date);
 	return true;

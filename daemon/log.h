@@ -21,8 +21,13 @@
  * number. Where stderr is systemd's journal (JOURNAL_STREAM), lines begin with "<3>" to
  * "<7>". syslog(3) is different: it may wait for a syslog daemon that is stuck.
  */
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 /* role: "supervisor", "answerer", "resolver", "query" (a literal): says who writes. May
  * be called again. Ignores SIGPIPE: a log reader that ends must not end the mail. Before
@@ -36,7 +41,7 @@ void log_begin(enum log_level level, const char *event, struct sts_str domain,
     const char *reason);
 void log_text(const char *key, struct sts_str value);
 void log_number(const char *key, int64_t value);
-void log_seconds(const char *key, int64_t ms); /* "0.214" */
+void log_seconds(const char *key, int64_t ms);	 /* "0.214" */
 void log_time(const char *key, int64_t seconds); /* RFC 3339 UTC; 0: "never" */
 void log_end(void);
 

@@ -18,6 +18,7 @@ enum maincf_value {
 };
 
 /* value gets a NUL-terminated text, "" unless MAINCF_FOUND. size > 0. */
-enum maincf_value maincf_get(struct sts_str text, const char *name, char *value, size_t size);
+enum maincf_value maincf_get(struct sts_str text, const char *name, char *value,
+    size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,6 +67,7 @@ static const struct {
 	{ "byte order mark", "\xef\xbb\xbfworkers = 2\n", "workers", "2", NULL },
 	{ "a comment", "# workers = 2\n  # 3\n\n\t\n", "workers", "1", NULL },
 	{ "a comment behind", "workers = 2 # two\n", "workers", "2", NULL },
+	{ "a comment behind TAB", "workers = 2\t# two\n", "workers", "2", NULL },
 	{ "a '#' inside", "state_directory = /a#b\n", "state_directory", "/a#b", NULL },
 	{ "empty is the default", "workers =\n", "workers", "1", NULL },
 	{ "empty but for a comment", "workers = # two\n", "workers", "1", NULL },
@@ -112,6 +114,9 @@ static const struct {
 	    "t:3: workers: was set already (t:1)" },
 	{ "a control character", "overrides = /a\x01z\n", NULL, NULL,
 	    "t:1: has control characters" },
+	{ "DEL", "overrides = /a\x7f\n", NULL, NULL, "t:1: has control characters" },
+	{ "the last control", "overrides = /a\x1f\n", NULL, NULL,
+	    "t:1: has control characters" },
 	{ "TAB in a path", "overrides = /a\tb\n", NULL, NULL,
 	    "t:1: overrides: has control characters" },
 	{ "no number", "workers = two\n", NULL, NULL,
@@ -124,6 +129,8 @@ static const struct {
 	{ "too long", "answer_timeout = 61s\n", NULL, NULL, "must be from 1s to 60s" },
 	{ "overflow", "refresh_unused = 18446744073709551615w\n", NULL, NULL,
 	    "must be from 60s to 3660d" },
+	{ "overflow into the range", "cache_size = 18014398509483008K\n", NULL, NULL,
+	    "must be from 1M to 1024G" },
 	{ "reply too long", "max_reply = 100001\n", NULL, NULL,
 	    "must be from 512 to 100000" },
 	{ "lower-case size", "cache_size = 1g\n", NULL, NULL, "is no size" },
@@ -172,6 +179,7 @@ static const struct {
 	    "dns_servers = ::1 ::1 ::1 ::1 ::1 ::1 ::1 ::1\n"
 	    "dns_servers = ::1\n",
 	    NULL, NULL, "t:3: dns_servers: has more than 16 servers" },
+	{ "an option as account", "user = -r\n", NULL, NULL, "is no name of an account" },
 	{ "an account", "user = a b\n", NULL, NULL, "is no name of an account" },
 	{ "metrics in listen", "listen = inet:*:1\nmetrics_listen = inet:*:1\n", NULL,
 	    NULL, "t:2: metrics_listen: stands in listen" },
@@ -454,7 +462,15 @@ test_files(void)
 {
 	struct config_sources missing = { .file = "/nonexistent/stsd\n.conf" };
 	struct config_sources folder = { .file = "/tmp" };
+	struct config_sources usual = { .file = NULL };
 	struct config_errors errors = { 0 };
+	struct config *c;
+
+	if (access(STSD_CONFIG, F_OK) == -1 && errno == ENOENT) {
+		c = config_load(&usual, &errors, NULL);
+		CHECK("the usual file may be missing", c != NULL && errors.count == 0);
+		config_free(c);
+	}
 
 	CHECK("missing file", config_load(&missing, &errors, NULL) == NULL);
 	check_error("missing file", &errors,
