@@ -31,6 +31,8 @@
 /* Bytes after the handshake, as TLS records. Four times what could be of use leaves room
  * for records and chunks of a few bytes each; a flood of anything else ends here. */
 #define RECEIVED_MAX ((uint64_t)4 * (STS_POLICY_MAX + STS_HEADERS_MAX))
+/* CURLE_TOO_LARGE, which libcurl has since 8.6. */
+#define TOO_LARGE 100
 /* libcurl's own time-outs stand behind ours. */
 #define BEHIND_MS 5000
 
@@ -409,8 +411,8 @@ ending(struct attempt *a)
 		return (struct ending){ a->result, a->stopped, a->stopped_why };
 	if (a->tls.verify != 0)
 		return (struct ending){ a->result, STS_ERR_FETCH_CERT, NULL };
-	/* Before 8.6 this was libcurl's word for one endless header line, too. */
-	if (a->result == CURLE_OUT_OF_MEMORY &&
+	/* libcurl's words for one endless header line. */
+	if ((a->result == CURLE_OUT_OF_MEMORY || (int)a->result == TOO_LARGE) &&
 	    a->tls.received - a->received_before > STS_HEADERS_MAX)
 		sts_response_flood(&a->response);
 	if (a->result == CURLE_OK)

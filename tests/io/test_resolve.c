@@ -53,7 +53,7 @@ static const struct row {
 	    1800 },
 	{ "a lost packet", "G", "lost1.a", 5000, STS_OK, -1, "hello world", 1, 900,
 	    1500 },
-	{ "two lost packets", "G", "lost2.a", 5000, STS_OK, -1, "hello world", 1, 2500,
+	{ "two lost packets", "G", "lost2.a", 5000, STS_OK, -1, "hello world", 1, 1900,
 	    4000 },
 	{ "a slow recursion", "G", "slow.a", 5000, STS_OK, -1, "hello world", 1, 1600,
 	    2500 },
@@ -121,7 +121,7 @@ struct fake {
 	uint16_t port;
 	int udp, tcp;
 	unsigned packets, streams;
-	unsigned lost1, lost2;
+	unsigned lost1, lost2, shorts;
 	struct sts_watch *udp_watch, *tcp_watch;
 };
 
@@ -300,7 +300,7 @@ do_as_named(struct exchange *x)
 		do_other_id(x);
 	else if (strcmp(l, "otherq") == 0)
 		do_other_question(x);
-	else if (strcmp(l, "short") == 0)
+	else if (strcmp(l, "short") == 0 && x->fake->shorts++ == 0)
 		x->twice = true;
 	else if (strcmp(l, "noad") == 0) {
 		put_cname(x, "txt");
@@ -347,7 +347,6 @@ read_query(struct exchange *x, const unsigned char *p, size_t n)
 	struct sts_buf rest = { .n = 0 };
 
 	CHECK("RD and AD", p[2] == 0x01 && p[3] == 0x20);
-	CHECK("OPT last", n > 12 + 11 && memcmp(p + n - 11, "\0\0\051\004\320", 5) == 0);
 	memcpy(x->label, p + 13, label_n);
 	x->label[label_n] = '\0';
 	for (at += 1 + label_n; at < n && p[at] != 0; at += 1u + p[at]) {
@@ -357,8 +356,10 @@ read_query(struct exchange *x, const unsigned char *p, size_t n)
 	}
 	snprintf(x->rest, sizeof(x->rest), "%.*s", (int)rest.n, rest.p);
 	sts_buf_done(&rest);
-	x->query = (struct sts_str){ (const char *)p, at + 5 };
-	return at + 5 + 11 == n;
+	at += 5;
+	x->query = (struct sts_str){ (const char *)p, at };
+	/* The newer c-ares puts a cookie into the OPT. */
+	return n >= at + 11 && memcmp(p + at, "\0\0\051\004\320", 5) == 0;
 }
 
 static void
