@@ -341,8 +341,10 @@ finish(void)
 static int
 client(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 16384;
 
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	if (fd == -1 ||
 	    connect(fd, (struct sockaddr *)&it.address, sizeof(it.address)) == -1)
 		abort();
