@@ -32,7 +32,7 @@ static const struct query_row {
 	    "not the name of a mail domain: answered without any lookup", NULL },
 
 	[QUERY_MX01] = { "MX01", E, R, LATER, "the MX lookup failed",
-	    "try again; if it lasts, the domain's name servers need care" },
+	    "try again; if it lasts, look at the DNS servers here, then at the domain's" },
 	[QUERY_MX02] = { "MX02", I, R, 0,
 	    "the domain has no MX record and is its own mail host", NULL },
 	[QUERY_MX03] = { "MX03", E, R, 0, "a null MX: the domain accepts no mail", NULL },
@@ -47,7 +47,7 @@ static const struct query_row {
 	[QUERY_TXT01] = { "TXT01", I, R, 0,
 	    "no MTA-STS record: the domain does not publish MTA-STS", NULL },
 	[QUERY_TXT02] = { "TXT02", E, R, LATER, "the record lookup failed",
-	    "try again; if it lasts, the domain's name servers need care" },
+	    "try again; if it lasts, look at the DNS servers here, then at the domain's" },
 	[QUERY_TXT03] = { "TXT03", E, R, BROKEN,
 	    "several MTA-STS records: senders must take that for none",
 	    "leave exactly one record that begins with v=STSv1;" },
@@ -65,7 +65,7 @@ static const struct query_row {
 	    "the policy host has no public address, and is not asked",
 	    "publish a public address; in a lab, set allow_addresses" },
 	[QUERY_HST04] = { "HST04", E, R, LATER, "the policy host's address lookup failed",
-	    "try again; if it lasts, the domain's name servers need care" },
+	    "try again; if it lasts, look at the DNS servers here, then at the domain's" },
 
 	[QUERY_TLS01] = { "TLS01", E, R, BROKEN,
 	    "the TLS handshake with the policy host failed",
