@@ -200,7 +200,7 @@ def slow_host(world):
     stsd = world.stsd(answer_timeout="1s").start()
     began = monotonic()
     same(stsd.ask(domain.name), f"TEMP {domain.name}: policy fetch in progress")
-    within(monotonic() - began, 0.9, 2.0, "seconds")
+    within(monotonic() - began, 0.5, 2.0, "seconds")
     gate.set()
     wait.until(lambda: stsd.ask(domain.name) == domain.secure, "the policy is there")
     same(domain.fetches(), 1, "fetches")

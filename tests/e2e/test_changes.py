@@ -166,10 +166,13 @@ def refresh_fails(world):
 
 @case("a policy that nobody asks for is refreshed no more, and counts until it expires")
 def unused(world):
-    domain = world.domain(max_age=60 * 86400)
+    domain = world.domain(max_age=300 * 86400)
     stsd = learn(world, domain)
-    stsd.restart(40 * 86400)
-    same(domain.fetches(), 1, "fetches")
+    stsd.restart(40 * 86400)  # due since the second day, when it was in use
+    wait.until(lambda: domain.fetches() == 2, "a last refresh")
+    stsd.restart(80 * 86400)
+    stsd.restart(120 * 86400)
+    same(domain.fetches(), 2, "fetches")
     same(stsd.ask(domain.name), domain.secure)
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+from time import monotonic_ns
 
 from . import socketmap, wait
 
@@ -146,8 +147,11 @@ class Stsd:
         return self.wait()
 
     def restart(self, later=0):
+        """While the resolver starts, the cache answers unlooked at: so wait for it."""
         self.stop()
-        return self.start(later)
+        self.start(later)
+        self.ask(f"never-asked-{monotonic_ns()}.test.example")
+        return self
 
     def kill(self):
         """Everything, at once."""

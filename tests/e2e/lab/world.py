@@ -95,6 +95,7 @@ class World:
         made = Domain(self, name, mode, record_id, max_age, mx or ["mx." + name])
         self.https.hosts[made.policy_host] = https.Host(made.policy(), how, certificate,
                                                        gate=gate)
+        self.pki.leaf([made.policy_host], certificate)  # not while somebody waits
         self.dns.add(made.record_name, "TXT", f"v=STSv1; id={record_id};", ttl=ttl)
         for address in addresses:
             self.dns.add(made.policy_host, "AAAA" if ":" in address else "A", address)
