@@ -379,12 +379,13 @@ send_reply(struct exchange *x, int fd, const struct sockaddr *to, socklen_t to_n
 }
 
 /* A reply that waits for its time. */
-struct late {
+static struct late {
+	struct late *next;
 	struct sts_timer *timer;
 	struct sockaddr_in to;
 	struct exchange x;
 	unsigned char query[512];
-};
+} * lates;
 
 static void
 on_late(void *arg)
@@ -396,7 +397,19 @@ on_late(void *arg)
 		    sizeof(late->to));
 	sts_buf_done(&late->x.reply);
 	sts_timer_free(late->timer);
-	free(late);
+	late->timer = NULL;
+}
+
+static void
+free_lates(void)
+{
+	struct late *next;
+
+	for (; lates != NULL; lates = next) {
+		next = lates->next;
+		sts_timer_free(lates->timer);
+		free(lates);
+	}
 }
 
 static void
@@ -412,6 +425,8 @@ answer_late(const struct exchange *x, const struct sockaddr *to)
 	late->x.query.p = (const char *)late->query;
 	late->timer = sts_timer_new(loop, on_late, late);
 	sts_timer_set(late->timer, 1600);
+	late->next = lates;
+	lates = late;
 }
 
 static void
@@ -553,6 +568,7 @@ stop_fakes(void)
 	for (enum fake_kind k = 0; k < FAKES; k++)
 		stop_fake(&fakes[k]);
 	stop_fake(&fake6);
+	free_lates();
 	sts_timer_free(starter);
 }
 
