@@ -67,6 +67,20 @@ put_policy_text(struct sts_buf *to, const char *name, const struct query_finding
 		query_text_findings(to, f, "  ", look);
 }
 
+/* Not /dev/stdin, which cannot be opened anew when it is a socket or another's terminal. */
+static int
+read_input(struct sts_buf *to)
+{
+	char chunk[4096];
+	size_t n;
+
+	while (to->n <= READ_MAX && (n = fread(chunk, 1, sizeof(chunk), stdin)) > 0)
+		sts_put(to, (struct sts_str){ chunk, n });
+	if (to->bad)
+		query_no_memory();
+	return ferror(stdin) ? -1 : 0;
+}
+
 int
 query_lint_policy(const struct query_options *o, const struct query_look *look)
 {
@@ -76,9 +90,9 @@ query_lint_policy(const struct query_options *o, const struct query_look *look)
 	struct sts_buf text = { 0 }, out = { 0 };
 	struct sts_policy policy;
 	bool valid;
+	int result = is_input ? read_input(&text) : file_read(name, READ_MAX, &text);
 
-	if (file_read(is_input ? "/dev/stdin" : name, READ_MAX, &text) == -1 &&
-	    errno != EFBIG) {
+	if (result == -1 && errno != EFBIG) {
 		fprintf(stderr, "stsd-query: %s: %s\n", name, strerror(errno));
 		sts_buf_done(&text);
 		return QUERY_EXIT_NO_INPUT;
