@@ -181,7 +181,8 @@ query_find_note(void *arg, enum sts_policy_note note, size_t line, struct sts_st
 	new->text = sts_policy_note_text(note);
 	new->line = line;
 	/* A line may be as long as the file: its beginning tells which it is. */
-	new->object = sts_str_head(text, text.n < 200 ? text.n : 200);
+	if (line > 0)
+		new->object = sts_str_head(text, text.n < 200 ? text.n : 200);
 	new->tlsrpt = is_error ? sts_err_tlsrpt(STS_ERR_POLICY_SYNTAX) : NULL;
 }
 
