@@ -39,10 +39,10 @@ struct sts_fetcher_config {
 
 /* What came of a fetch; views live for the length of the callback. */
 struct sts_fetched {
-	enum sts_err err;      /* STS_OK, or STS_ERR_FETCH_* / NOMEM */
-	const char *why;       /* a sentence: what the other side must mend; "" when OK */
-	struct sts_str body;   /* when OK */
-	long status;	       /* HTTP status, 0 before one came */
+	enum sts_err err;    /* STS_OK, or STS_ERR_FETCH_* / NOMEM */
+	const char *why;     /* a sentence: what the other side must mend; "" when OK */
+	struct sts_str body; /* when OK */
+	long status;	     /* HTTP status, 0 before one came */
 	struct sts_str media_type; /* Content-Type as sent; empty: none */
 	struct sts_addr address;   /* the one that decided, or the last tried */
 	bool has_address;

@@ -19,9 +19,10 @@
  * ignored. So feeding may stop as soon as anything but STS_OK is returned.
  */
 struct sts_response {
-	enum sts_err err;   /* STS_OK, STS_ERR_FETCH_*, NOMEM */
-	struct sts_buf why; /* a sentence with NUL, escaped; empty when there was no memory */
-	long status;	    /* of the latest status line; 0: none yet */
+	enum sts_err err; /* STS_OK, STS_ERR_FETCH_*, NOMEM */
+	struct sts_buf
+	    why;     /* a sentence with NUL, escaped; empty when there was no memory */
+	long status; /* of the latest status line; 0: none yet */
 	struct sts_buf type; /* Content-Type */
 	struct sts_buf body;
 	bool whole; /* all headers are here: what follows is body, or trailers */

@@ -23,8 +23,8 @@ size_t sts_tls_store_count(const struct sts_tls_store *s);
 
 /* What a handshake showed. */
 struct sts_tls_report {
-	int verify;	   /* X509_V_*; 0: fine */
-	char why[192];	   /* sentence: "certificate has expired 2026-10-01" ...; escaped */
+	int verify;    /* X509_V_*; 0: fine */
+	char why[192]; /* sentence: "certificate has expired 2026-10-01" ...; escaped */
 	char protocol[16]; /* "TLSv1.3" */
 	char issuer[128];  /* of the leaf, escaped */
 	char names[256];   /* DNS-IDs of the leaf, comma separated, cut off, escaped */

@@ -539,6 +539,10 @@ main(void)
 	int input = -1;
 	pid_t server;
 
+	if (system("python3 -c 'import ssl' && openssl version >/dev/null") != 0) {
+		printf("python3 or openssl is not installed\n");
+		return 77;
+	}
 	if (mkdtemp(directory) == NULL)
 		return 1;
 	check_bad_stores();

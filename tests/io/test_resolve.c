@@ -537,6 +537,19 @@ fake_start(void *arg)
 	fake_listen(fake, (struct sockaddr *)&at, sizeof(at));
 }
 
+static bool
+has_ipv6(void)
+{
+	struct sockaddr_in6 at6 = { .sin6_family = AF_INET6,
+		.sin6_addr = in6addr_loopback };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool can = fd != -1 && bind(fd, (struct sockaddr *)&at6, sizeof(at6)) == 0;
+
+	if (fd != -1)
+		close(fd);
+	return can;
+}
+
 static void
 start_fakes(void)
 {
@@ -549,7 +562,10 @@ start_fakes(void)
 	}
 	starter = sts_timer_new(loop, fake_start, &fakes[FAKE_STARTS]);
 	sts_timer_set(starter, 500);
-	fake6 = (struct fake){ .kind = FAKE_GOOD, .port = free_port() };
+	fake6 = (struct fake){ .kind = FAKE_GOOD };
+	if (!has_ipv6())
+		return;
+	fake6.port = free_port();
 	at6.sin6_port = htons(fake6.port);
 	at6.sin6_addr = in6addr_loopback;
 	fake_listen(&fake6, (struct sockaddr *)&at6, sizeof(at6));
@@ -670,6 +686,11 @@ ask_all(void)
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		struct progress *p = &progress[i];
 
+		if (ROWS[i].servers[0] == '6' && fake6.port == 0) {
+			printf("skipped %s: there is no IPv6 here\n", ROWS[i].name);
+			answered++;
+			continue;
+		}
 		list_servers(ROWS[i].servers, servers, sizeof(servers));
 		p->resolve = sts_resolve_new(loop, servers, ROWS[i].timeout_ms);
 		CHECK(ROWS[i].name, p->resolve != NULL);
