@@ -32,7 +32,7 @@ HARDEN  := $(call try,-fstack-protector-strong) $(call try,-fstack-clash-protect
 ifeq ($(findstring -O0,$(CFLAGS))$(SAN),)
 HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
-INCLUDE  = -Ilib -Ilib/io -Ipostfix -Idaemon
+INCLUDE  = -iquote lib -iquote lib/io -iquote postfix -iquote daemon
 DEFINES  = -D_GNU_SOURCE -DSTSD_VERSION='"$(VERSION)"' \
            -DSTSD_CONFIG='"$(SYSCONFDIR)/stsd/stsd.conf"' \
            -DSTSD_LIBEXEC='"$(LIBEXECDIR)/stsd"'
@@ -99,7 +99,7 @@ $(B)/%.o: %.c
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each kind of test is: tests/README.md. STAGES="unit sim" runs some of them.
-$(B)/tests/%.o: INCLUDE += -Itests/unit
+$(B)/tests/%.o: INCLUDE += -iquote tests/unit
 tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim
 check: all tests
 	B=$(B) V=$(V) sh tests/run $(STAGES)

@@ -23,18 +23,18 @@ enum ipc_type {
 	IPC_HELLO = 1, /* both ways; text: version */
 
 	/* supervisor -> role */
-	IPC_CONFIG,   /* fd: effective settings, as config_print writes them */
+	IPC_CONFIG,    /* fd: effective settings, as config_print writes them */
 	IPC_OVERRIDES, /* fd: the overrides file as it was checked (answerer) */
-	IPC_CLOCK,    /* text: struct sts_clock_start */
-	IPC_METRICS,  /* fd: page for this process's counters (metrics.h) */
+	IPC_CLOCK,     /* text: struct sts_clock_start */
+	IPC_METRICS,   /* fd: page for this process's counters (metrics.h) */
 	IPC_LISTENER, /* fd: a bound, listening socket; number: 0 unix, 1 inet (answerer) */
-	IPC_CHANNEL,  /* fd: pair to the other role; replaces an earlier one (answerer) */
-	IPC_CA,	      /* fd: the CA bundle, open for reading (resolver) */
-	IPC_GO,	      /* everything was sent: open the cache, begin */
-	IPC_DRAIN,    /* no more accepting; serve what is connected; exit when none is left */
-	IPC_STOP,     /* answer what is in flight within 5 s, then exit 0 */
-	IPC_PING,     /* number: comes back in IPC_PONG */
-	IPC_LEVEL,    /* number: 1 = write statistics to the log now */
+	IPC_CHANNEL, /* fd: pair to the other role; replaces an earlier one (answerer) */
+	IPC_CA,	     /* fd: the CA bundle, open for reading (resolver) */
+	IPC_GO,	     /* everything was sent: open the cache, begin */
+	IPC_DRAIN, /* no more accepting; serve what is connected; exit when none is left */
+	IPC_STOP,  /* answer what is in flight within 5 s, then exit 0 */
+	IPC_PING,  /* number: comes back in IPC_PONG */
+	IPC_LEVEL, /* number: 1 = write statistics to the log now */
 
 	/* role -> supervisor */
 	IPC_READY, /* working */
@@ -51,7 +51,7 @@ enum ipc_type {
 #define IPC_ASK_UTF8 4u	  /* the domain is not ASCII: convert it first */
 #define IPC_ASK_HOST 8u	  /* the key was [domain]: its MX is not needed */
 
-#define IPC_MESSAGE_MAX (128 * 1024)
+#define IPC_MESSAGE_MAX 131072
 
 struct ipc_message {
 	enum ipc_type type;
@@ -74,7 +74,8 @@ struct ipc;
 typedef void ipc_on_message(void *arg, const struct ipc_message *m);
 struct ipc *ipc_new(struct sts_loop *loop, int fd, ipc_on_message *on, void *arg);
 void ipc_free(struct ipc *i); /* closes fd */
-int ipc_send(struct ipc *i, const struct ipc_message *m); /* fd is duplicated, not taken */
+int ipc_send(struct ipc *i,
+    const struct ipc_message *m); /* fd is duplicated, not taken */
 size_t ipc_queued(const struct ipc *i);
 int ipc_pair(int fds[2]); /* close-on-exec SEQPACKET pair */
 

@@ -20,8 +20,16 @@
  *
  * Before metrics_attach a process counts into a private page: nothing needs to ask.
  */
-enum metrics_result { RESULT_SECURE, RESULT_DANE_ONLY, RESULT_MAY, RESULT_NOTFOUND,
-	RESULT_TEMP, RESULT_PERM, RESULT_OVERRIDE, RESULTS };
+enum metrics_result {
+	RESULT_SECURE,
+	RESULT_DANE_ONLY,
+	RESULT_MAY,
+	RESULT_NOTFOUND,
+	RESULT_TEMP,
+	RESULT_PERM,
+	RESULT_OVERRIDE,
+	RESULTS
+};
 enum metrics_cache { CACHE_HIT, CACHE_STALE, CACHE_MISS, CACHE_OUTCOMES };
 
 void metrics_lookup(enum pf_map map, enum metrics_result result, int64_t us);

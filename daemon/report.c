@@ -210,7 +210,7 @@ report_event(struct report *r, const struct sts_event *event)
 	case STS_EVENT_TROUBLE:
 		log_begin(LOG_LEVEL_ERROR, "cache-unreadable", event->domain,
 		    event->err == STS_ERR_CACHE_ENTRY
-			? "the entry is damaged; it was dropped and is looked up again"
+			? "an entry does not match its checksum"
 			: sts_err_text(event->err));
 		log_end();
 		break;

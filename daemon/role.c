@@ -11,7 +11,7 @@
 #include "cache.h"
 
 /* No file that we hand to a role is larger: a million overrides fit. */
-#define FILE_MAX (256u * 1024 * 1024)
+#define FILE_MAX (256ul * 1024 * 1024)
 
 static void
 on_fault(int signo)

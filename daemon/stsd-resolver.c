@@ -203,15 +203,24 @@ on_ask(struct channel *c, const struct ipc_message *m)
 static void
 channel_free(struct channel *c)
 {
+	for (struct asked *a = c->asked, *next; a != NULL; a = next) {
+		next = a->next;
+		sts_engine_forget(a->wait);
+		free(a);
+	}
+	ipc_free(c->ipc);
+	free(c);
+}
+
+static void
+leave_channel(struct channel *c)
+{
 	struct channel **at = &c->resolver->channels;
 
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	while (c->asked != NULL)
-		asked_free(c->asked);
-	ipc_free(c->ipc);
-	free(c);
+	channel_free(c);
 }
 
 static void
@@ -220,7 +229,7 @@ on_answerer(void *arg, const struct ipc_message *m)
 	struct channel *c = arg;
 
 	if (m == NULL)
-		channel_free(c);
+		leave_channel(c);
 	else if (m->type == IPC_ASK && c->resolver->engine != NULL)
 		on_ask(c, m);
 	if (m != NULL && m->fd != -1)
@@ -259,8 +268,9 @@ on_event(void *arg, const struct sts_event *event)
 	report_event(&r->report, event);
 	if (event->what == STS_EVENT_FETCHED)
 		r->fetched_lately = true;
-	/* What LMDB cannot read, nobody can: the supervisor moves the file aside. */
-	if (event->what == STS_EVENT_TROUBLE && event->err == STS_ERR_CACHE)
+	/* A damaged file is never served from: the supervisor moves it aside. */
+	if (event->what == STS_EVENT_TROUBLE &&
+	    (event->err == STS_ERR_CACHE_ENTRY || sts_cache_is_damaged(r->cache)))
 		leave(r, ROLE_EXIT_CACHE);
 }
 
@@ -536,8 +546,10 @@ on_supervisor(void *arg, const struct ipc_message *m)
 static void
 end(struct resolver *r)
 {
-	while (r->channels != NULL)
-		channel_free(r->channels);
+	for (struct channel *c = r->channels, *next; c != NULL; c = next) {
+		next = c->next;
+		channel_free(c);
+	}
 	sts_engine_free(r->engine);
 	sts_fetcher_free(r->fetcher);
 	sts_resolve_free(r->resolve);

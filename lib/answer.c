@@ -46,11 +46,11 @@ answer_without_policy(const struct sts_entry *e, enum sts_hope hope, int64_t now
 {
 	/* A fetch that failed lately will hardly do better now; but a first one may, and
 	 * then this mail must not have gone out unprotected. */
-	if (failed_lately(e, now))
-		give(a, STS_VERDICT_NOTFOUND, e->failed_err, -1);
-	else if (hope == STS_HOPE_RUNNING)
+	bool may_do_better = !failed_lately(e, now);
+
+	if (may_do_better && hope == STS_HOPE_RUNNING)
 		give(a, STS_VERDICT_TEMP, STS_ERR_FETCH_RUNNING, -1);
-	else if (hope == STS_HOPE_AWAY)
+	else if (may_do_better && hope == STS_HOPE_AWAY)
 		give(a, STS_VERDICT_TEMP, STS_ERR_INTERNAL, -1);
 	else
 		give(a, STS_VERDICT_NOTFOUND, e->failed_err, -1);

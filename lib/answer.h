@@ -15,9 +15,9 @@
  */
 enum sts_verdict {
 	STS_VERDICT_NOTFOUND, /* no policy that counts */
-	STS_VERDICT_PERMIT,   /* testing or none: "may", or "not found" by permissive_reply */
-	STS_VERDICT_SECURE,   /* enforce */
-	STS_VERDICT_TEMP,     /* any other answer could weaken the truth; see why */
+	STS_VERDICT_PERMIT, /* testing or none: "may", or "not found" by permissive_reply */
+	STS_VERDICT_SECURE, /* enforce */
+	STS_VERDICT_TEMP,   /* any other answer could weaken the truth; see why */
 };
 
 /* How much more can be known about the domain right now. */

@@ -17,8 +17,7 @@
 #define VERSION 1
 #define PREFIX_SIZE 8 /* magic, version, checksum */
 
-#define POLYNOMIAL 0x82f63b78u /* CRC-32C, reflected (RFC 3720 appendix B.4) */
-
+/* CRC-32C, polynomial 0x82f63b78 reflected (RFC 3720 appendix B.4). */
 #if defined(__x86_64__)
 /* Every x86-64 server of the last fifteen years has the instruction; a table costs
  * forty times as much and the checksum is part of each cached answer. */
@@ -41,11 +40,25 @@ crc_by_instruction(uint32_t crc, const char *p, size_t n)
 static uint32_t
 crc_by_table(uint32_t crc, const char *p, size_t n)
 {
-#define BIT(c) (((c) >> 1) ^ (((c)&1u) != 0 ? POLYNOMIAL : 0u))
-#define NIBBLE(c) BIT(BIT(BIT(BIT((uint32_t)(c)))))
-	static const uint32_t table[16] = { NIBBLE(0), NIBBLE(1), NIBBLE(2), NIBBLE(3),
-		NIBBLE(4), NIBBLE(5), NIBBLE(6), NIBBLE(7), NIBBLE(8), NIBBLE(9),
-		NIBBLE(10), NIBBLE(11), NIBBLE(12), NIBBLE(13), NIBBLE(14), NIBBLE(15) };
+	/* What a nibble leaves of the polynomial. */
+	static const uint32_t table[16] = {
+		0x00000000,
+		0x105ec76f,
+		0x20bd8ede,
+		0x30e349b1,
+		0x417b1dbc,
+		0x5125dad3,
+		0x61c69362,
+		0x7198540d,
+		0x82f63b78,
+		0x92a8fc17,
+		0xa24bb5a6,
+		0xb21572c9,
+		0xc38d26c4,
+		0xd3d3e1ab,
+		0xe330a81a,
+		0xf36e6f75,
+	};
 
 	for (; n > 0; n--, p++) {
 		crc ^= (unsigned char)*p;

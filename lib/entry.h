@@ -51,7 +51,8 @@ struct sts_entry {
 	/* The MX hosts, as of the last look. */
 	int64_t mx_at;
 	uint32_t mx_ttl;
-	enum sts_err mx_err; /* STS_OK, DNS_NODATA (implicit MX), DNS_NXDOMAIN, failures */
+	enum sts_err
+	    mx_err; /* STS_OK, DNS_NODATA (implicit MX), DNS_NXDOMAIN, failures */
 	int16_t mx_ede;
 	bool mx_null; /* a null MX (RFC 7505) */
 
@@ -66,7 +67,8 @@ struct sts_entry {
 void sts_entry_copy(struct sts_entry *to, const struct sts_entry *from);
 
 /* Room for the largest entry's bytes. */
-#define STS_ENTRY_MAX (STS_POLICY_MAX + 256 + 3 * (STS_ID_MAX + 1) + STS_MX_MAX * (STS_NAME_MAX + 11))
+#define STS_ENTRY_MAX                                                                    \
+ (STS_POLICY_MAX + 256 + 3 * (STS_ID_MAX + 1) + STS_MX_MAX * (STS_NAME_MAX + 11))
 
 /* Appends the entry's bytes; a buffer that went bad says so itself. */
 void sts_entry_write(const struct sts_entry *e, struct sts_buf *to);

@@ -66,8 +66,8 @@ struct sts_lookup {
 	struct sts_str domain;
 	const struct sts_rules *rules;
 	enum sts_start start;
-	bool host_only; /* only "[domain]" is asked for: its MX is not needed */
-	bool used;	/* Postfix asks: note the day */
+	bool host_only;		 /* only "[domain]" is asked for: its MX is not needed */
+	bool used;		 /* Postfix asks: note the day */
 	struct sts_entry cached; /* what the cache had; all-zero: nothing */
 	unsigned known;		 /* which facts were told */
 	struct sts_fact fact[STS_NEEDS];
@@ -76,12 +76,13 @@ struct sts_lookup {
 	struct sts_entry entry; /* the truth so far */
 	bool changed;		/* it differs from what the cache has */
 	bool fetching;		/* HOST or POLICY is needed: a fetch is running */
-	bool looking;		/* a live enforce policy only waits for DNS to confirm it */
+	bool looking; /* a live enforce policy only waits for DNS to confirm it */
 	struct sts_addr addresses[STS_ADDRESSES_MAX]; /* for POLICY, in order of trial */
 	size_t address_count;
 	enum sts_err fetch_err; /* of a fetch in this journey; STS_OK without one */
 	bool fetched;		/* a fetch in this journey brought a valid policy */
-	enum sts_err internal;	/* trouble of ours kept a fact from us and no policy counts:
+	enum sts_err
+	    internal; /* trouble of ours kept a fact from us and no policy counts:
 				 * the answer must be TEMP, and the entry is not to be kept */
 };
 
@@ -95,8 +96,8 @@ void sts_lookup_start(struct sts_lookup *l, struct sts_str domain,
 unsigned sts_lookup_run(struct sts_lookup *l, int64_t now);
 
 /* now: when the fact was found out. */
-void sts_lookup_tell(struct sts_lookup *l, enum sts_need need, const struct sts_fact *fact,
-    int64_t now);
+void sts_lookup_tell(struct sts_lookup *l, enum sts_need need,
+    const struct sts_fact *fact, int64_t now);
 
 /* What the first run of a journey for this entry would ask for; 0: nothing is due, and
  * what the entry says can be answered at once. The same rules, without a journey. */
@@ -107,6 +108,7 @@ unsigned sts_lookup_due(const struct sts_entry *e, struct sts_str domain, bool h
 bool sts_lookup_record_is_due(const struct sts_entry *e, int64_t now);
 
 /* Does the policy count now, and is its mode enforce (or testing, with strict_testing)? */
-bool sts_lookup_enforces(const struct sts_entry *e, const struct sts_rules *rules, int64_t now);
+bool sts_lookup_enforces(const struct sts_entry *e, const struct sts_rules *rules,
+    int64_t now);
 
 #endif

@@ -55,7 +55,8 @@ def run(command, timeout=20):
 
 
 def main():
-    flags = ['-std=c17', '-D_GNU_SOURCE', '-O1', '-w', '-Ilib', '-Ipostfix', '-Itests/unit']
+    flags = ['-std=c17', '-D_GNU_SOURCE', '-O1', '-w', '-iquote', 'lib', '-iquote', 'postfix',
+             '-iquote', 'tests/unit']
     sources = sorted(glob.glob('lib/*.c'))
     tests = [t for t in ('lookup', 'answer', 'entry', 'refresh')
              if os.path.exists(f'tests/unit/test_{t}.c')]

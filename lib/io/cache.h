@@ -63,7 +63,8 @@ void sts_cache_close(struct sts_cache *c);
  * The entry's bytes, lent until the next call on this cache. In the writer, entries
  * that are queued or could not be committed are seen first. STS_ERR_CACHE_NONE: none.
  */
-enum sts_err sts_cache_get(struct sts_cache *c, struct sts_str domain, struct sts_str *bytes);
+enum sts_err sts_cache_get(struct sts_cache *c, struct sts_str domain,
+    struct sts_str *bytes);
 /* Ends the read transaction (renewed by the next get): call it before waiting. */
 void sts_cache_pause(struct sts_cache *c);
 
@@ -80,8 +81,9 @@ void sts_cache_pause(struct sts_cache *c);
  * STS_ERR_NAME: the domain is no key (empty, or above 300 bytes).
  */
 typedef void sts_on_stored(void *arg, enum sts_err err);
-enum sts_err sts_cache_put(struct sts_cache *c, struct sts_str domain, struct sts_str bytes,
-    struct sts_cache_kind kind, int64_t due, sts_on_stored *on, void *arg);
+enum sts_err sts_cache_put(struct sts_cache *c, struct sts_str domain,
+    struct sts_str bytes, struct sts_cache_kind kind, int64_t due, sts_on_stored *on,
+    void *arg);
 /* The callback of a queued put will not be called; the write goes on. */
 void sts_cache_forget(struct sts_cache *c, void *arg);
 /* Removes an entry (also from the queue), committed with the next batch. */
@@ -93,8 +95,8 @@ enum sts_err sts_cache_flush(struct sts_cache *c);
  * not committed); each is handed to on, which must not call the cache. Returns how many,
  * and when the next is due in *next (INT64_MAX: none). */
 typedef void sts_on_due(void *arg, struct sts_str domain);
-size_t sts_cache_due(struct sts_cache *c, int64_t now, size_t max, sts_on_due *on, void *arg,
-    int64_t *next);
+size_t sts_cache_due(struct sts_cache *c, int64_t now, size_t max, sts_on_due *on,
+    void *arg, int64_t *next);
 
 /* Every entry in the order of the names, from after `after` (empty: from the start),
  * until on returns false; on must not call the cache. */

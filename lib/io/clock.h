@@ -33,7 +33,8 @@ int64_t sts_clock_offset_ms(const struct sts_clock_start *start,
     const struct sts_clock_mark *mark);
 
 /* Sets this process's clock, then tells it. Before sts_clock_set it is the wall clock. */
-void sts_clock_set(const struct sts_clock_start *start, const struct sts_clock_mark *mark);
+void sts_clock_set(const struct sts_clock_start *start,
+    const struct sts_clock_mark *mark);
 int64_t sts_clock_now(void);	/* seconds */
 int64_t sts_clock_now_ms(void); /* milliseconds */
 void sts_clock_mark_now(struct sts_clock_mark *mark);

@@ -13,6 +13,7 @@
  */
 #include "engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -510,14 +511,11 @@ static bool
 ask_dns(struct job *job, enum question what, const char *prefix)
 {
 	char name[16 + STS_NAME_MAX + 1];
-	size_t n = strlen(prefix);
 
-	memcpy(name, prefix, n);
-	memcpy(name + n, job->domain, job->domain_n);
+	(void)snprintf(name, sizeof(name), "%s%s", prefix, job->domain);
 	job->open[what] = (struct open_question){ job, what, NULL };
 	job->open[what].dns = sts_resolve_ask(job->engine->config.resolve,
-	    (struct sts_str){ name, n + job->domain_n }, question_types[what], on_answer,
-	    &job->open[what]);
+	    sts_str_of(name), question_types[what], on_answer, &job->open[what]);
 	return job->open[what].dns != NULL;
 }
 
@@ -569,16 +567,12 @@ on_fetched(void *arg, const struct sts_fetched *fetched)
 static void
 start_fetch(struct job *job)
 {
-	static const char prefix[] = "mta-sts.";
-	char host[sizeof(prefix) + STS_NAME_MAX];
-	size_t n = sizeof(prefix) - 1;
+	char host[16 + STS_NAME_MAX + 1];
 
-	memcpy(host, prefix, n);
-	memcpy(host + n, job->domain, job->domain_n);
+	(void)snprintf(host, sizeof(host), "mta-sts.%s", job->domain);
 	job->fetch_ms = now_ms(job);
-	job->fetch = sts_fetch_start(job->engine->config.fetcher,
-	    (struct sts_str){ host, n + job->domain_n }, job->lookup.addresses,
-	    job->lookup.address_count, on_fetched, job);
+	job->fetch = sts_fetch_start(job->engine->config.fetcher, sts_str_of(host),
+	    job->lookup.addresses, job->lookup.address_count, on_fetched, job);
 	if (job->fetch != NULL) {
 		job->slot = job->engine->fetches++;
 		job->engine->running[job->slot] = job;
@@ -734,8 +728,8 @@ drive(struct job *job)
  * Beginning.
  */
 
-/* The entry a journey starts from. One that is damaged is dropped, and whoever waits is
- * told that something could not be read: "no policy" it was perhaps not. */
+/* The entry a journey starts from. One that cannot be read is trouble: "no policy" it was
+ * perhaps not. */
 static enum sts_err
 load(struct job *job, struct sts_entry *entry, bool *found)
 {
@@ -755,10 +749,7 @@ load(struct job *job, struct sts_entry *entry, bool *found)
 	if (err != STS_OK)
 		return err;
 	*found = sts_entry_read(kept, entry) == STS_OK;
-	if (*found)
-		return STS_OK;
-	(void)sts_cache_drop(cache, domain_of(job));
-	return STS_ERR_CACHE_ENTRY;
+	return *found ? STS_OK : STS_ERR_CACHE_ENTRY;
 }
 
 static struct job *

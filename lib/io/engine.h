@@ -8,8 +8,8 @@
 #include "answer.h"
 #include "cache.h"
 #include "fetch.h"
-#include "loop.h"
 #include "lookup.h"
+#include "loop.h"
 #include "refresh.h"
 #include "resolve.h"
 
@@ -46,11 +46,11 @@ typedef void sts_on_outcome(void *arg, const struct sts_outcome *outcome);
 
 /* Everything worth a log line, a count or a line of stsd-query's trace, as it happens. */
 enum sts_event_what {
-	STS_EVENT_FACT,	      /* a need was met: need, fact, ms */
-	STS_EVENT_FETCHED,    /* fetched: the whole story of one fetch */
-	STS_EVENT_POLICY,     /* a valid policy was fetched: before, after (entries) */
-	STS_EVENT_DONE,	      /* the journey ended: after */
-	STS_EVENT_TROUBLE,    /* the cache could not be read: err */
+	STS_EVENT_FACT,	   /* a need was met: need, fact, ms */
+	STS_EVENT_FETCHED, /* fetched: the whole story of one fetch */
+	STS_EVENT_POLICY,  /* a valid policy was fetched: before, after (entries) */
+	STS_EVENT_DONE,	   /* the journey ended: after */
+	STS_EVENT_TROUBLE, /* the cache could not be read: err */
 };
 struct sts_event {
 	enum sts_event_what what;

@@ -28,7 +28,8 @@ int64_t sts_loop_ms(struct sts_loop *loop); /* now; monotonic */
 #define STS_WRITE 2u
 struct sts_watch;
 typedef void sts_on_ready(void *arg, int fd, unsigned what);
-struct sts_watch *sts_watch_new(struct sts_loop *loop, int fd, sts_on_ready *on, void *arg);
+struct sts_watch *sts_watch_new(struct sts_loop *loop, int fd, sts_on_ready *on,
+    void *arg);
 int sts_watch_set(struct sts_watch *w, unsigned what); /* 0: pause; -1: it failed */
 void sts_watch_free(struct sts_watch *w);
 

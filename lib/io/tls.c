@@ -9,10 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* OpenSSL's headers want it of <limits.h>, and may get lib/limits.h instead. */
-#ifndef INT_MAX
-# define INT_MAX __INT_MAX__
-#endif
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>

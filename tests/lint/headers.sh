@@ -8,8 +8,8 @@ bad=0
 for header in lib/*.h lib/io/*.h postfix/*.h daemon/*.h; do
 	[ -f "$header" ] || continue
 	printf '#include "%s"\n#include "%s"\n' "$header" "$header" |
-	    "$CC" -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -Ilib -Ilib/io -Ipostfix \
-	        -Idaemon -fsyntax-only -x c - || {
+	    "$CC" -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -iquote lib -iquote lib/io -iquote postfix \
+	        -iquote daemon -fsyntax-only -x c - || {
 		echo "$header: does not compile alone" >&2
 		bad=1
 	}
