@@ -32,7 +32,7 @@
 #define STOP_MS 5000
 
 /* Descriptors that are no client's; at its limit a process loses a passed one. */
-#define RESERVED_FDS 64
+#define RESERVED_FDS ((rlim_t)64)
 
 /* The same domain is not looked at beside its answers more often than this. */
 #define BESIDE_GAP_MS 5000

@@ -17,12 +17,12 @@
 #include "netstring.h"
 
 /* Read at once: several pipelined requests, and always a whole one of the longest. */
-#define INPUT_MAX (32 * 1024)
+#define INPUT_MAX 32768
 static_assert(INPUT_MAX > PF_REQUEST_MAX + 8, "the longest request must fit");
 
 /* Replies gathered before they are sent: a client that pipelines and does not read
  * must not make us keep more than this and one reply. */
-#define OUTPUT_MAX (64 * 1024)
+#define OUTPUT_MAX 65536
 
 /* Accepted in one turn of the loop: those who are connected get their turn too. */
 #define ACCEPT_BURST 16
@@ -389,6 +389,7 @@ on_sweep(void *arg)
 	struct clients *all = arg;
 	int64_t now = sts_loop_ms(all->config.loop);
 	struct link *l = all->busy.next;
+	bool left = false;
 
 	while (l != &all->busy) {
 		struct client *c = (struct client *)l;
@@ -396,8 +397,10 @@ on_sweep(void *arg)
 		l = l->next;
 		if ((is_writing(c) || !c->waiting) && now - c->since > CLIENT_PATIENCE_MS)
 			client_close(c);
+		else
+			left = true;
 	}
-	if (first_of(&all->busy) != NULL)
+	if (left)
 		(void)sts_timer_set(all->sweep, SWEEP_MS);
 }
 
@@ -618,23 +621,34 @@ clients_stop_listening(struct clients *all)
 		all->config.on_empty(all->config.arg);
 }
 
-void
-clients_finish(struct clients *all)
+/* What is done with one may end it, or move it to the other list; the rest stays. */
+static void
+for_each(struct link *head, void (*what)(struct client *))
 {
-	struct link *l = all->busy.next;
+	struct link *l = head->next;
 
-	close_listening(all);
-	all->finishing = true;
-	while (l != &all->busy) {
+	while (l != head) {
 		struct client *c = (struct client *)l;
 
 		l = l->next;
-		if (!is_writing(c) && !c->waiting)
-			read_some(c);
+		what(c);
 	}
-	/* Each leaves the list: it is closed, or has become busy. */
-	while (first_of(&all->idle) != NULL)
-		read_some(first_of(&all->idle));
+}
+
+static void
+read_last(struct client *c)
+{
+	if (!is_writing(c) && !c->waiting)
+		read_some(c);
+}
+
+void
+clients_finish(struct clients *all)
+{
+	close_listening(all);
+	all->finishing = true;
+	for_each(&all->busy, read_last);
+	for_each(&all->idle, read_last);
 	if (all->count == 0)
 		all->config.on_empty(all->config.arg);
 }
@@ -676,10 +690,8 @@ clients_free(struct clients *all)
 		return;
 	all->config.on_empty = nobody;
 	close_listening(all);
-	while (first_of(&all->busy) != NULL)
-		client_close(first_of(&all->busy));
-	while (first_of(&all->idle) != NULL)
-		client_close(first_of(&all->idle));
+	for_each(&all->busy, client_close);
+	for_each(&all->idle, client_close);
 	sts_timer_free(all->sweep);
 	sts_timer_free(all->retry);
 	sts_buf_done(&all->reply);

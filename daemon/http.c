@@ -16,11 +16,11 @@
 #define ACCEPT_PAUSE_MS 100
 
 /* Beyond what this reads after the reply, the client's own doing is its own loss. */
-#define DRAIN_MAX (64 * 1024)
+#define DRAIN_MAX 65536
 
 struct visit {
 	struct http *http;
-	struct visit *next;
+	size_t place; /* in http->visits */
 	struct sts_watch *watch;
 	struct sts_timer *timer;
 	int fd;
@@ -41,7 +41,7 @@ struct http {
 	void *arg;
 	struct door *doors;
 	size_t door_count;
-	struct visit *visits;
+	struct visit *visits[CONNECTIONS_MAX];
 	size_t visit_count;
 	struct sts_timer *retry;
 };
@@ -57,11 +57,8 @@ static void
 visit_free(struct visit *v)
 {
 	struct http *h = v->http;
-	struct visit **at = &h->visits;
 
-	while (*at != v)
-		at = &(*at)->next;
-	*at = v->next;
+	h->visits[v->place] = NULL;
 	h->visit_count--;
 	sts_watch_free(v->watch);
 	sts_timer_free(v->timer);
@@ -265,8 +262,9 @@ visit_new(struct http *h, int fd)
 		free(v);
 		return false;
 	}
-	v->next = h->visits;
-	h->visits = v;
+	while (h->visits[v->place] != NULL)
+		v->place++;
+	h->visits[v->place] = v;
 	h->visit_count++;
 	return true;
 }
@@ -325,8 +323,8 @@ http_new(struct sts_loop *loop, const struct listeners *listeners, http_on_reque
 	h->loop = loop;
 	h->on = on;
 	h->arg = arg;
-	h->doors = calloc(listeners->count, sizeof(*h->doors));
 	h->retry = sts_timer_new(loop, on_retry, h);
+	h->doors = calloc(listeners->count, sizeof(*h->doors));
 	if (h->doors == NULL || h->retry == NULL)
 		goto failed;
 	for (size_t i = 0; i < listeners->count; i++)
@@ -344,8 +342,9 @@ http_free(struct http *h)
 {
 	if (h == NULL)
 		return;
-	while (h->visits != NULL)
-		visit_free(h->visits);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (h->visits[i] != NULL)
+			visit_free(h->visits[i]);
 	for (size_t i = 0; i < h->door_count; i++) {
 		sts_watch_free(h->doors[i].watch);
 		close(h->doors[i].fd);

@@ -15,9 +15,9 @@
 #include "log.h"
 
 /* What anybody may write into these files, and much more. */
-#define RESOLV_CONF_MAX (64 * 1024)
-#define MAIN_CF_MAX (4 * 1024 * 1024)
-#define OVERRIDES_MAX (256 * 1024 * 1024)
+#define RESOLV_CONF_MAX 65536
+#define MAIN_CF_MAX ((size_t)4 << 20)
+#define OVERRIDES_MAX ((size_t)256 << 20)
 
 /* resolv.conf(5): without any server, the one on this machine. */
 #define DEFAULT_SERVER "127.0.0.1"

@@ -16,8 +16,6 @@
 #include "site.h"
 #include "supervisor.h"
 
-extern char **environ;
-
 /* More than any command line has room for in earnest. */
 #define OPTIONS_MAX 256
 
