@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -911,6 +912,7 @@ answerer_main(void)
 	int status = ROLE_EXIT_INTERNAL;
 
 	role_begin();
+	(void)prctl(PR_SET_NAME, "stsd-answerer"); /* the executable has another name */
 	log_open("answerer", LOG_LEVEL_INFO, false, false);
 	if (a == NULL)
 		return status;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,8 @@ become(int program, const char *name, int fd)
 		(void)fcntl(fd, F_SETFD, 0);
 	else if (dup2(fd, ROLE_FD) == -1)
 		_exit(CHILD_NO_EXEC);
+	/* Also what whoever started us has left open. */
+	(void)close_range(ROLE_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	(void)fexecve(program, argv, environment);
 	log_say(LOG_LEVEL_ERROR, "exec-failed", "%s: %s", name, strerror(errno));
 	_exit(CHILD_NO_EXEC);
