@@ -16,12 +16,12 @@ B             ?= build
 
 VERSION  = 0.1.0
 
-# What is needed: to build, and to run all tests, as Debian packages.
+# What is needed to build, for the demonstration and for all tests, as Debian packages.
 DEPS       = gcc make pkg-config libc6-dev libevent-dev libc-ares-dev libcurl4-openssl-dev \
              libssl-dev liblmdb-dev libidn2-dev ca-certificates
-DEPS_CHECK = $(DEPS) postfix nsd unbound unbound-anchor nginx-light openssl python3 iproute2 \
-             util-linux procps binutils clang clang-format clang-tidy libclang-rt-dev \
-             mandoc shellcheck debootstrap dnsutils
+DEPS_DEMO  = postfix python3 openssl iproute2 util-linux
+DEPS_CHECK = $(DEPS_DEMO) nsd unbound nginx-light procps binutils clang clang-format \
+             clang-tidy libclang-rt-dev mandoc shellcheck debootstrap
 
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
        -Wswitch-enum -Wformat=2 -Wvla -Wundef
@@ -125,11 +125,10 @@ fuzz-%: # make fuzz-policy FUZZFLAGS=-max_total_time=60
 	build/fuzz/$* $(FUZZFLAGS) build/fuzz/found/$* tests/fuzz/corpus/$*
 FUZZ_SAN = address,undefined
 
-# As root, or with sudo.
-SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-APT  = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends
-deps: ; $(APT) $(DEPS)
-deps-check: ; $(APT) $(DEPS_CHECK)
+# apt-get install --no-install-recommends $(make -s deps)
+deps: ; @echo $(DEPS)
+deps-demo: ; @echo $(DEPS_DEMO)
+deps-check: ; @echo $(DEPS_CHECK)
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/stsd \
@@ -156,7 +155,7 @@ uninstall:
 
 clean: ; rm -rf build
 
-.PHONY: all tests check unit sim replay io e2e lint demo mutate deps deps-check install \
+.PHONY: all tests check unit sim replay io e2e lint demo mutate deps deps-demo deps-check install \
         uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
