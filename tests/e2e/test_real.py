@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """With nobody of ours in between: nsd, a validating unbound, nginx, Postfix."""
+import re
+
 from lab import real
 from lab.cases import Skip, case, same
 
@@ -49,7 +51,9 @@ def whole(world):
                 ("plain", "NOTFOUND "),
                 ("big", "NOTFOUND "),
                 ("missing", "NOTFOUND ")):
-            same(stsd.ask(f"{name}.{zone}"), reply, name)
+            # unbound turns the order of the MX records.
+            same(sorted(re.split("[=: ]", stsd.ask(f"{name}.{zone}"))),
+                 sorted(re.split("[=: ]", reply)), name)
         # Postfix asks the resolver of its own, in which the mail host stands.
         for name, address in (("enforced", "198.18.4.1"), ("plain", "198.18.4.2")):
             world.dns.replace(f"{name}.{zone}", "MX", (10, f"mx.{name}.{zone}"))

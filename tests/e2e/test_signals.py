@@ -168,18 +168,18 @@ def hup_listen(world):
     ("listener", {"listen": "inet:192.0.2.1:8461"}),
 ])
 def hup_wrong(world, wrong):
+    name, value = next(iter(wrong.items()))
     domain = world.domain(mode="testing")
     stsd = world.stsd().start()
     same(stsd.ask(domain.name), "OK may")
     length = len(stsd.log())
     right = dict(stsd.settings)
-    stsd.write_config(strict_testing="yes", **{k: v for k, v in wrong.items()})
+    stsd.write_config(**{"strict_testing": "yes", **wrong})
     stsd.signal(signal.SIGHUP)
-    word = next(iter(wrong))
-    wait.until(lambda: "error" in stsd.log()[length:] and word in stsd.log()[length:],
-               f"an error that names {word}")
-    same(stsd.ask(domain.name), "OK may")
+    wait.until(lambda: "error" in (said := stsd.log()[length:])
+               and (name in said or value in said), f"an error that names {name}")
     stsd.settings = right
+    same(stsd.ask(domain.name), "OK may")
     stsd.write_config(strict_testing="yes")
     stsd.signal(signal.SIGHUP)
     wait.until(lambda: stsd.ask(domain.name) == domain.secure, "the mended settings")
@@ -338,15 +338,8 @@ def foreign_environment(world):
 def handed_over(world):
     domain = world.domain()
     stsd = world.stsd(listen="inet:127.0.0.1:8470")
-    stsd.write_config()
     with socket.create_server(("127.0.0.1", 8466)) as listener:
-        os.set_inheritable(listener.fileno(), True)
-        script = (f"exec 3<&{listener.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 "
-                  "LISTEN_FDNAMES=socketmap exec \"$@\"")
-        stsd._run = daemon.subprocess.Popen(  # pylint: disable=protected-access
-            ["sh", "-c", script, "sh", world.programs + "/stsd", "-c", stsd.config_file],
-            pass_fds=[listener.fileno()], stdin=daemon.subprocess.DEVNULL,
-            stdout=open(stsd.log_file, "ab"), stderr=daemon.subprocess.STDOUT)
+        stsd.launch_with(listener)
         same(socketmap.ask(domain.name, address=("127.0.0.1", 8466)), domain.secure)
         same(refused(stsd), True, "listen is replaced")
         same(stsd.stop(), 0, "status")

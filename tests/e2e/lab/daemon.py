@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from time import monotonic_ns
 
 from . import socketmap, wait
@@ -13,6 +14,13 @@ PROGRAMS = ("stsd", "stsd-resolver", "stsd-query")
 START_SECONDS = 20  # a sanitizer build on a busy machine
 PORT = 8461
 KEPT_ENVIRONMENT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="socketmap")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 def copy_programs(build, folder):
@@ -90,6 +98,16 @@ class Stsd:
             self._run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                          stderr=log, env=_environment(environment))
         return self
+
+    def launch_with(self, listener):
+        """As systemd does with a socket of its own, as file descriptor 3."""
+        self.write_config()
+        with open(self.log_file, "ab") as log:
+            self._run = subprocess.Popen(
+                [sys.executable, "-c", HAND_OVER, str(listener.fileno()),
+                 self.programs + "/stsd", "-c", self.config_file],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                pass_fds=[listener.fileno()], env=_environment(None))
 
     def start(self, later=0, arguments=(), environment=None):
         self.launch(later, arguments, environment)
