@@ -179,6 +179,10 @@ child_new(const struct child_start *start, enum child_role role)
 	close(pair[1]);
 	equip(c, start, page_fd);
 	close(page_fd);
+	log_begin(LOG_LEVEL_INFO, "process-started", STS_STR_NONE, "");
+	log_text("process", sts_str_of(child_role_text(role)));
+	log_number("pid", c->pid);
+	log_end();
 	return c;
 
 failed:

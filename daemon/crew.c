@@ -41,10 +41,6 @@ slot_start(struct slot *slot)
 		(void)sts_timer_set(slot->restart, slot->delay_ms);
 		return;
 	}
-	log_begin(LOG_LEVEL_INFO, "process-started", STS_STR_NONE, "");
-	log_text("process", sts_str_of(child_role_text(slot->role)));
-	log_number("pid", slot->child->pid);
-	log_end();
 	if (slot->role == CHILD_ANSWERER && resolver != NULL)
 		(void)child_connect(slot->child, resolver);
 	crew->config.on_started(crew->config.arg, slot->child);

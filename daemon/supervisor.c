@@ -66,6 +66,7 @@ struct supervisor {
 	unsigned ticks;
 	int64_t resolver_seen_ms; /* when any resolver last answered */
 	int64_t crashed_ms;	  /* the last crash; 0: none */
+	int64_t stopping_ms;	  /* when we were told to stop */
 	int64_t renewed_ms, renew_delay_ms;
 	unsigned renewals; /* before anything worked */
 	bool announced;	   /* all worked once: the service manager knows */
@@ -706,6 +707,7 @@ begin_stop(struct supervisor *s, int status)
 	if (s->stopping)
 		return;
 	s->stopping = true;
+	s->stopping_ms = sts_loop_ms(s->loop);
 	s->status = status;
 	log_say(LOG_LEVEL_NOTICE, "stopping", "answering what is in flight");
 	notify_send("STOPPING=1");
@@ -767,8 +769,8 @@ check_child(struct supervisor *s, struct child *c)
 {
 	int64_t now = sts_loop_ms(s->loop);
 
-	if (c->state == CHILD_STOPPING) {
-		if (now - c->stopping_ms > STOP_MS)
+	if (s->stopping || c->state == CHILD_STOPPING) {
+		if (now - (s->stopping ? s->stopping_ms : c->stopping_ms) > STOP_MS)
 			child_kill(c);
 		return;
 	}
