@@ -52,7 +52,7 @@ struct child {
 	int64_t started_ms;  /* of the loop's clock, as the others */
 	int64_t seen_ms;     /* when it last answered */
 	int64_t stopping_ms; /* when it was told to end */
-	char failed[256];    /* why it cannot begin, in its own words; "": it has not said */
+	char failed[256]; /* why it cannot begin, in its own words; "": it has not said */
 	child_on_event *on_ready;
 	void *arg;
 	struct sts_loop *loop;

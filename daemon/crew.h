@@ -17,7 +17,7 @@
 struct crew;
 
 struct crew_config {
-	struct child_start start; /* site is filled in by the crew */
+	struct child_start start;   /* site is filled in by the crew */
 	child_on_event *on_started; /* a new process: put it on the list */
 	void *arg;
 };

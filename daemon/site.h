@@ -33,8 +33,8 @@ struct site *site_load(const struct config_sources *sources, unsigned verbose,
  * Opens the sockets that the settings name; those that before (may be NULL) has too are
  * shared with it, and those that were handed over stay. -1 with a sentence in why.
  */
-int site_listen(struct site *s, const struct site *before, const struct listen_style *style,
-    char *why, size_t why_n);
+int site_listen(struct site *s, const struct site *before,
+    const struct listen_style *style, char *why, size_t why_n);
 
 /* Reads resolv.conf once more. 1: it says something else now, and the settings follow;
  * 0: nothing new; -1: no memory. */
