@@ -17,6 +17,7 @@
 /* What anybody may write into these files, and much more. */
 #define RESOLV_CONF_MAX 65536
 #define MAIN_CF_MAX ((size_t)4 << 20)
+#define BUNDLE_MAX ((size_t)64 << 20)
 #define OVERRIDES_MAX ((size_t)256 << 20)
 
 /* resolv.conf(5): without any server, the one on this machine. */
@@ -152,22 +153,44 @@ look_at_postfix(struct site *s)
 	sts_buf_done(&text);
 }
 
+/* Who reads it closely is the resolver, and it tells only once it runs; this much can be
+ * said while the administrator is still there. */
+static bool
+holds_certificate(const char *path)
+{
+	static const char mark[] = "CERTIFICATE-----";
+	struct sts_buf text = { 0 };
+	bool found = file_read(path, BUNDLE_MAX, &text) == 0 && text.n > 0 &&
+	    memmem(text.p, text.n, mark, sizeof(mark) - 1) != NULL;
+
+	sts_buf_done(&text);
+	return found;
+}
+
+static const char *
+system_bundle(void)
+{
+	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
+		if (access(bundles[i], R_OK) == 0)
+			return bundles[i];
+	return NULL;
+}
+
 static void
 open_bundle(struct site *s, struct config_errors *errors)
 {
 	const char *path = s->config->ca_file;
 
-	for (size_t i = 0;
-	     path == NULL && s->ca_fd == -1 && i < sizeof(bundles) / sizeof(bundles[0]);
-	     i++)
-		s->ca_fd = open(bundles[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (path != NULL)
-		s->ca_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (s->ca_fd == -1 && path != NULL)
-		config_complain(errors, "ca_file: %s: %s", path, strerror(errno));
-	else if (s->ca_fd == -1)
+	if (path == NULL && (path = system_bundle()) == NULL) {
 		config_complain(errors,
 		    "ca_file: the system has no bundle of certificates at any usual place");
+		return;
+	}
+	s->ca_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (s->ca_fd == -1)
+		config_complain(errors, "ca_file: %s: %s", path, strerror(errno));
+	else if (!holds_certificate(path))
+		config_complain(errors, "ca_file: %s: holds no certificate (PEM)", path);
 }
 
 static void
