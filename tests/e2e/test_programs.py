@@ -142,7 +142,7 @@ def metrics(world):
     stsd.ask(plain)
     text = daemon.wait.until(
         lambda: (lambda t: number(t, 'stsd_cache_policies{mode="enforce"}') == 1.0 and t)(
-            get("/metrics")[1]), "the policy is counted")
+            get("/metrics")[1]), "the policy is counted", 20)
     same(number(text, 'stsd_lookups_total{map="QUERY",result="secure"}'), 3.0, "secure")
     same(number(text, 'stsd_policy_fetches_total{outcome="ok"}'), 1.0, "fetches")
     contains(text, "stsd_build_info{")
