@@ -261,6 +261,26 @@ failed:
 	return NULL;
 }
 
+int
+site_account(const struct config *c, struct account *account, char *why, size_t why_n)
+{
+	if (geteuid() == 0)
+		return account_find(c->user != NULL ? c->user : "_stsd", account, why,
+		    why_n);
+	*account = (struct account){ .uid = geteuid(), .gid = getegid() };
+	return 0;
+}
+
+int
+site_style(const struct config *c, struct listen_style *style, char *why, size_t why_n)
+{
+	style->mode = (mode_t)c->socket_mode;
+	style->group = (gid_t)-1;
+	if (c->socket_group == NULL)
+		return 0;
+	return group_find(c->socket_group, &style->group, why, why_n);
+}
+
 static int
 listen_at(struct listeners *to, const struct listeners *before, const char *spec,
     const struct listen_style *style, char *why, size_t why_n)

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "listen.h"
+#include "privileges.h"
 
 /*
  * One generation of everything the processes work by: the settings with nothing left to
@@ -35,6 +36,13 @@ struct site *site_load(const struct config_sources *sources, unsigned verbose,
  */
 int site_listen(struct site *s, const struct site *before,
     const struct listen_style *style, char *why, size_t why_n);
+
+/* The account that the settings name, or that of whoever started us; and how sockets are
+ * made. -1 with a sentence in why: no such user, or group. */
+int site_account(const struct config *c, struct account *account, char *why,
+    size_t why_n);
+int site_style(const struct config *c, struct listen_style *style, char *why,
+    size_t why_n);
 
 /* Reads resolv.conf once more. 1: it says something else now, and the settings follow;
  * 0: nothing new; -1: no memory. */

@@ -94,8 +94,18 @@ check_settings(const struct config_sources *sources)
 {
 	struct config_errors errors = { 0 }, notices = { 0 };
 	struct site *site = site_load(sources, 0, &errors, &notices);
+	struct account account;
+	struct listen_style style;
+	char why[256];
 	bool good = site != NULL;
 
+	/* What a start would refuse, too. */
+	if (good &&
+	    (site_account(site->config, &account, why, sizeof(why)) == -1 ||
+		site_style(site->config, &style, why, sizeof(why)) == -1)) {
+		config_complain(&errors, "%s", why);
+		good = false;
+	}
 	for (size_t i = 0; i < errors.count; i++)
 		(void)fprintf(stderr, "%s\n", errors.lines[i]);
 	for (size_t i = 0; i < notices.count; i++)

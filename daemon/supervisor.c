@@ -412,17 +412,6 @@ needs_restart(const struct config *was, const struct config *now)
 	return NULL;
 }
 
-static int
-listen_style_of(const struct config *c, struct listen_style *style, char *why,
-    size_t why_n)
-{
-	style->mode = (mode_t)c->socket_mode;
-	style->group = (gid_t)-1;
-	if (c->socket_group == NULL)
-		return 0;
-	return group_find(c->socket_group, &style->group, why, why_n);
-}
-
 static void
 log_lines(enum log_level level, const char *event, const struct config_errors *lines)
 {
@@ -451,7 +440,7 @@ load_next(struct supervisor *s, char *why, size_t why_n)
 	cannot = needs_restart(was->config, site->config);
 	if (cannot != NULL)
 		(void)snprintf(why, why_n, "%s", cannot);
-	else if (listen_style_of(site->config, &style, why, why_n) == 0 &&
+	else if (site_style(site->config, &style, why, why_n) == 0 &&
 	    site_listen(site, was, &style, why, why_n) == 0)
 		return site;
 	site_free(site, was);
@@ -848,17 +837,6 @@ raise_descriptors(void)
 }
 
 static int
-find_account(struct supervisor *s, const struct config *c, char *why, size_t why_n)
-{
-	if (geteuid() == 0)
-		return account_find(c->user != NULL ? c->user : "_stsd", &s->account, why,
-		    why_n);
-	s->account.uid = geteuid();
-	s->account.gid = getegid();
-	return 0;
-}
-
-static int
 adopt_sockets(struct site *site, char *why, size_t why_n)
 {
 	struct notify_fd given[SOCKETS_MAX];
@@ -904,8 +882,8 @@ take_resources(struct supervisor *s, struct site *site)
 	struct listen_style style;
 	char why[WHY] = "";
 
-	if (find_account(s, c, why, sizeof(why)) == -1 ||
-	    listen_style_of(c, &style, why, sizeof(why)) == -1)
+	if (site_account(c, &s->account, why, sizeof(why)) == -1 ||
+	    site_style(c, &style, why, sizeof(why)) == -1)
 		return cannot_start(ROLE_EXIT_CONFIG, why);
 	if (programs_open(&s->programs, why, sizeof(why)) == -1)
 		return cannot_start(ROLE_EXIT_INTERNAL, why);
