@@ -173,6 +173,36 @@ def moved_aside(world):
     same(len(kept) >= 1, True, f"something beside the cache ({os.listdir(stsd.state)})")
 
 
+@case("no process to look at the cache with: refused with 69, and the cache stays")
+def cannot_look(world):
+    stsd, domain = learn(world)
+    stsd.stop()
+    before = resource.getrlimit(resource.RLIMIT_NPROC)
+    resource.setrlimit(resource.RLIMIT_NPROC, (1, before[1]))
+    try:
+        same(stsd.launch().wait(), 69, "status")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NPROC, before)
+    lose_the_world(domain)
+    same(stsd.start().ask(domain.name), domain.secure)
+
+
+@case("started with SIGCHLD ignored and TERM blocked: the cache stays, and it stops")
+def foreign_signals(world):
+    stsd, domain = learn(world)
+    stsd.stop()
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])
+    try:
+        stsd.launch()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGCHLD, handler)
+    lose_the_world(domain)
+    wait.until(lambda: answers(stsd, domain.name) == domain.secure, "the cached policy")
+    same(stsd.stop(), 0, "status")
+
+
 @case("cache, while running: removed")
 def removed_running(world):
     stsd, domain = learn(world)

@@ -148,6 +148,7 @@ class World:
         for server in self._daemons + self._postfixes:
             shutil.rmtree(server.folder, ignore_errors=True)
         self._daemons, self._postfixes = [], []
+        namespace.reap()
         self.dns.trouble.clear()
         self.dns.negative_ttl = 300
 
