@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,9 @@ state_lock(const char *directory, char *why, size_t why_n)
 	return -1;
 }
 
+/* How looking at the file went. What could not be looked at is not damaged. */
+enum looked { LOOKED_GOOD, LOOKED_DAMAGED, LOOKED_FAILED };
+
 /* In the process of its own. */
 _Noreturn static void
 look(const char *path, uint64_t size, int to)
@@ -99,16 +103,25 @@ look(const char *path, uint64_t size, int to)
 	char why[256] = "";
 	enum sts_err err;
 
-	(void)signal(SIGCHLD, SIG_DFL);
 	(void)alarm(PREPARE_SECONDS);
 	err = sts_cache_prepare(path, size, why, sizeof(why));
 	if (err != STS_OK)
 		(void)!write(to, why, strlen(why));
-	_exit(err == STS_OK ? 0 : 1);
+	if (err == STS_ERR_CACHE)
+		_exit(LOOKED_DAMAGED);
+	/* Else no memory, or a full disk. */
+	_exit(err == STS_OK ? LOOKED_GOOD : LOOKED_FAILED);
+}
+
+/* What garbage leads to; killed for memory or for its time, it has found nothing. */
+static bool
+is_fault(int signo)
+{
+	return signo == SIGBUS || signo == SIGSEGV || signo == SIGABRT || signo == SIGFPE;
 }
 
 /* What it said, and how it ended. */
-static int
+static enum looked
 hear(pid_t pid, int from, const char *path, char *why, size_t why_n)
 {
 	char said[256] = "";
@@ -116,33 +129,42 @@ hear(pid_t pid, int from, const char *path, char *why, size_t why_n)
 	int status;
 
 	said[n > 0 ? n : 0] = '\0';
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return fail(why, why_n, path, strerror(errno));
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR) {
+			fail(why, why_n, path, strerror(errno));
+			return LOOKED_FAILED;
+		}
+	}
 	if (WIFSIGNALED(status))
 		(void)snprintf(said, sizeof(said), "looking at it ended with signal %d",
 		    WTERMSIG(status));
-	return fail(why, why_n, path, said);
+	fail(why, why_n, path, said);
+	if (WIFSIGNALED(status))
+		return is_fault(WTERMSIG(status)) ? LOOKED_DAMAGED : LOOKED_FAILED;
+	return (enum looked)WEXITSTATUS(status);
 }
 
-static int
+static enum looked
 prepare(const char *path, uint64_t size, char *why, size_t why_n)
 {
-	int pipe_fds[2], result;
+	enum looked looked = LOOKED_FAILED;
+	int pipe_fds[2];
 	pid_t pid;
 
-	if (pipe2(pipe_fds, O_CLOEXEC) == -1)
-		return fail(why, why_n, path, strerror(errno));
+	if (pipe2(pipe_fds, O_CLOEXEC) == -1) {
+		fail(why, why_n, path, strerror(errno));
+		return looked;
+	}
 	pid = fork();
 	if (pid == 0)
 		look(path, size, pipe_fds[1]);
+	if (pid == -1)
+		fail(why, why_n, path, strerror(errno));
 	close(pipe_fds[1]);
-	result = pid == -1 ? fail(why, why_n, path, strerror(errno))
-			   : hear(pid, pipe_fds[0], path, why, why_n);
+	if (pid != -1)
+		looked = hear(pid, pipe_fds[0], path, why, why_n);
 	close(pipe_fds[0]);
-	return result;
+	return looked;
 }
 
 static int
@@ -162,17 +184,20 @@ int
 state_prepare(const char *directory, uint64_t cache_size, char *why, size_t why_n)
 {
 	char path[PATH_MAX_HERE];
+	enum looked looked;
 
 	if (path_of(path, directory, "cache.mdb") == -1)
 		return fail(why, why_n, directory, strerror(ENAMETOOLONG));
-	if (prepare(path, cache_size, why, why_n) == 0)
+	looked = prepare(path, cache_size, why, why_n);
+	if (looked == LOOKED_GOOD)
 		return 0;
 	/* What could not be made has nothing to move; what is not ours, is not damaged. */
-	if (access(path, F_OK) == -1 || access(path, R_OK | W_OK) == -1)
+	if (looked != LOOKED_DAMAGED || access(path, F_OK) == -1 ||
+	    access(path, R_OK | W_OK) == -1)
 		return -1;
 	if (move_aside(path, why, why, why_n) == -1)
 		return -1;
-	return prepare(path, cache_size, why, why_n);
+	return prepare(path, cache_size, why, why_n) == LOOKED_GOOD ? 0 : -1;
 }
 
 int
@@ -184,5 +209,5 @@ state_renew(const char *directory, uint64_t cache_size, char *why, size_t why_n)
 		return fail(why, why_n, directory, strerror(ENAMETOOLONG));
 	if (move_aside(path, "a process could not use it", why, why_n) == -1)
 		return -1;
-	return prepare(path, cache_size, why, why_n);
+	return prepare(path, cache_size, why, why_n) == LOOKED_GOOD ? 0 : -1;
 }

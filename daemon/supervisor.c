@@ -825,6 +825,17 @@ fill_standard_fds(void)
 		close(fd);
 }
 
+/* Whoever started us may have blocked or ignored what we live by. */
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGCHLD, SIG_DFL);
+}
+
 static void
 raise_descriptors(void)
 {
@@ -976,6 +987,7 @@ supervisor_main(const struct supervisor_options *options)
 	int status;
 
 	fill_standard_fds();
+	reset_signals();
 	notify_open();
 	raise_descriptors();
 	site = site_load(&options->sources, options->verbose, &errors, &notices);
