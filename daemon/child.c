@@ -103,7 +103,8 @@ on_message(void *arg, const struct ipc_message *m)
 	if (m->fd != -1)
 		close(m->fd);
 	c->seen_ms = sts_loop_ms(c->loop);
-	if (m->type == IPC_FAILED) {
+	if (m->type == IPC_FAILED &&
+	    c->failed[0] == '\0') { /* what follows follows from it */
 		(void)snprintf(c->failed, sizeof(c->failed), "%.*s",
 		    (int)(m->text.n < sizeof(c->failed) ? m->text.n : sizeof(c->failed)),
 		    m->text.p);
