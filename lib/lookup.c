@@ -295,7 +295,6 @@ fetch(struct sts_lookup *l)
 {
 	const struct sts_fact *host, *policy;
 
-	l->looking = false;
 	if ((host = told(l, STS_NEED_HOST)) == NULL) {
 		l->fetching = true;
 		return STS_NEED_HOST;
@@ -419,9 +418,13 @@ sts_lookup_run(struct sts_lookup *l, int64_t now)
 			return finish(l, now);
 	}
 
-	/* Whatever goes wrong from here on, the cached policy stays (section 3.3). */
+	/* Whatever goes wrong from here on, the cached policy stays (section 3.3). Nobody
+	 * waits for a refresh that nothing calls for but the time. */
+	l->looking = l->looking && l->start == STS_START_REFRESH &&
+	    !is_announced(&l->entry, now) &&
+	    !has_moved(&l->entry, l->domain, l->host_only, l->rules, now);
 	if ((needs = fetch(l)) != 0)
-		return needs;
+		return needs | look_at_mx(l, now);
 	if ((needs = look_at_mx(l, now)) != 0)
 		return needs;
 	return finish(l, now);
@@ -437,7 +440,7 @@ sts_lookup_due(const struct sts_entry *e, struct sts_str domain, bool host_only,
 	if (sts_lookup_record_is_due(e, now))
 		return STS_NEED_RECORD | mx;
 	if (wants_policy(e, STS_START_ASKED, now))
-		return STS_NEED_HOST;
+		return STS_NEED_HOST | mx;
 	if (mx != 0)
 		return mx;
 	return has_moved(e, domain, host_only, rules, now) ? STS_NEED_HOST : 0;

@@ -55,9 +55,11 @@ sts_refresh_due(const struct sts_entry *e, struct sts_str domain,
 		    most(STS_FAILURE_GAP,
 			spread(least(interval(e, rules), back_off(e)), domain,
 			    e->failed_at));
-	else
-		due = e->fetched +
-		    most(STS_REFRESH_MIN, spread(interval(e, rules), domain, e->fetched));
+	else /* a failure before the last success may still forbid a fetch */
+		due = most(e->failed_at + STS_FAILURE_GAP,
+		    e->fetched +
+			most(STS_REFRESH_MIN,
+			    spread(interval(e, rules), domain, e->fetched)));
 	if (due > e->asked + rules->refresh_unused)
 		return expires;
 	return least(due, expires);

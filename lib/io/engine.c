@@ -27,6 +27,7 @@
 #define QUEUE_MS 250
 /* Refreshes at once: never so many that cold lookups would wait for them. */
 #define REFRESH_SHARE 4
+#define DUE_MAX 32
 #define REFRESH_IDLE_MS 60000
 #define REFRESH_BUSY_MS 1000
 
@@ -207,7 +208,7 @@ leave_queue(struct job *job)
 
 	if (!job->queued)
 		return;
-	while (*at != job)
+	while (*at != NULL && *at != job)
 		at = &(*at)->queue_next;
 	*at = job->queue_next;
 	if (e->queue_end == &job->queue_next)
@@ -226,6 +227,8 @@ end_fetch(struct job *job)
 	job->fetch = NULL;
 	e->running[job->slot] = e->running[--e->fetches];
 	e->running[job->slot]->slot = job->slot;
+	if (e->queue != NULL)
+		(void)sts_timer_set(e->queue_timer, 0);
 }
 
 static void
@@ -284,8 +287,7 @@ static void
 finish(struct job *job)
 {
 	struct sts_outcome outcome = { trouble(job), STS_HOPE_DONE, &job->lookup.entry };
-	struct sts_wait *waits = job->waits;
-	struct sts_wait *next;
+	struct sts_wait *w;
 
 	keep_entry(job);
 	report(job,
@@ -293,9 +295,9 @@ finish(struct job *job)
 		.after = &job->lookup.entry,
 		.fetch_ms = job->fetch_took_ms,
 		.ms = now_ms(job) - job->began_ms });
-	job->waits = NULL;
-	for (struct sts_wait *w = waits; w != NULL; w = next) {
-		next = w->next;
+	/* One who is told may forget another. */
+	while ((w = job->waits) != NULL) {
+		job->waits = w->next;
 		give(w, &outcome);
 	}
 	job_free(job);
@@ -321,26 +323,21 @@ sts_engine_put(struct sts_engine *e, struct sts_str domain, const struct sts_ent
 /*
  * Waiting: each waiter's time, which is short while only DNS is to confirm a policy.
  */
-static int64_t
-deadline(const struct sts_wait *w)
+static int
+set_deadline(const struct sts_wait *w)
 {
 	int64_t wait = w->wait_ms;
 
 	if (w->job->lookup.looking && wait > STS_LOOK_WAIT_MS)
 		wait = STS_LOOK_WAIT_MS;
-	return w->asked_ms + wait;
+	return sts_timer_set(w->timer, w->asked_ms + wait - now_ms(w->job));
 }
 
 static void
 set_deadlines(struct job *job)
 {
-	int64_t now = now_ms(job);
-
-	for (struct sts_wait *w = job->waits; w != NULL; w = w->next) {
-		int64_t left = deadline(w) - now;
-
-		(void)sts_timer_set(w->timer, left > 0 ? left : 0);
-	}
+	for (const struct sts_wait *w = job->waits; w != NULL; w = w->next)
+		(void)set_deadline(w);
 }
 
 static void
@@ -392,7 +389,8 @@ tell_records(struct job *job, enum sts_need need, const struct sts_dns_answer *a
 {
 	struct sts_fact fact = { .err = answer->err,
 		.ede = (int16_t)answer->ede,
-		.ttl = answer->ttl,
+		/* An SOA that says 0 is not the same as none. */
+		.ttl = answer->has_soa && answer->ttl == 0 ? 1 : answer->ttl,
 		.count = answer->count };
 	struct sts_str *texts =
 	    (struct sts_str *)(void *)keep_room(job, answer->count * sizeof(*texts));
@@ -621,42 +619,71 @@ next_in_queue(struct sts_engine *e)
 static bool
 may_yield(const struct job *job)
 {
-	return job->waits == NULL && (job->fetch != NULL || job->queued) &&
+	return job->waits == NULL &&
 	    now_ms(job) - job->began_ms > job->engine->config.answer_ms;
 }
 
 static void
+yield(struct job *job)
+{
+	if (job->fetch != NULL) {
+		sts_fetch_cancel(job->fetch);
+		end_fetch(job);
+	}
+	leave_queue(job);
+	tell_err(job, STS_NEED_POLICY, STS_ERR_FETCH_TIMEOUT);
+	(void)sts_timer_set(job->step, 0);
+}
+
+static bool
+is_site_wanted(const struct job *job)
+{
+	for (const struct job *q = job->engine->queue; q != NULL; q = q->queue_next)
+		if (is_same_site(q, job))
+			return true;
+	return false;
+}
+
+/* First those that wait for a place themselves, then those that are in the way of the
+ * rest. */
+static void
 yield_places(struct sts_engine *e)
 {
+	bool is_full = e->fetches >= e->config.max_fetches;
 	struct job *next;
 
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct job *job = e->jobs[i]; job != NULL; job = next) {
-			next = job->next;
-			if (!may_yield(job))
-				continue;
-			if (job->fetch != NULL) {
-				sts_fetch_cancel(job->fetch);
-				end_fetch(job);
-			}
-			leave_queue(job);
-			tell_err(job, STS_NEED_POLICY, STS_ERR_FETCH_TIMEOUT);
-			(void)sts_timer_set(job->step, 0);
-		}
+	for (struct job *job = e->queue; job != NULL; job = next) {
+		next = job->queue_next;
+		if (may_yield(job))
+			yield(job);
+	}
+	for (size_t i = e->fetches; i-- > 0 && e->queue != NULL;) {
+		struct job *job = e->running[i];
+
+		if (may_yield(job) && (is_full || is_site_wanted(job)))
+			yield(job);
+	}
+}
+
+static void
+start_fetches(struct sts_engine *e)
+{
+	struct job *job;
+
+	while (e->fetches < e->config.max_fetches && (job = next_in_queue(e)) != NULL) {
+		leave_queue(job);
+		start_fetch(job);
+	}
 }
 
 static void
 run_queue(void *arg)
 {
 	struct sts_engine *e = arg;
-	struct job *job;
 
-	if (e->queue != NULL && e->fetches >= e->config.max_fetches)
-		yield_places(e);
-	while (e->fetches < e->config.max_fetches && (job = next_in_queue(e)) != NULL) {
-		leave_queue(job);
-		start_fetch(job);
-	}
+	start_fetches(e);
+	yield_places(e);
+	start_fetches(e);
 	if (e->queue != NULL)
 		(void)sts_timer_set(e->queue_timer, QUEUE_MS);
 }
@@ -822,17 +849,16 @@ sts_engine_ask(struct sts_engine *e, struct sts_str domain, bool host_only,
 	w->arg = arg;
 	w->wait_ms = wait_ms;
 	w->asked_ms = sts_loop_ms(e->config.loop);
-	job = join_job(e, domain, host_only, start);
+	job = w->job = join_job(e, domain, host_only, start);
 	w->timer =
 	    sts_timer_new(e->config.loop, job != NULL ? on_deadline : on_refused, w);
 	if (w->timer == NULL ||
-	    sts_timer_set(w->timer, job != NULL ? wait_ms : 0) == -1) {
+	    (job != NULL ? set_deadline(w) : sts_timer_set(w->timer, 0)) == -1) {
 		wait_free(w);
 		return NULL;
 	}
 	if (job != NULL) {
 		job->lookup.used |= start == STS_START_ASKED;
-		w->job = job;
 		w->next = job->waits;
 		job->waits = w;
 	}
@@ -863,8 +889,8 @@ sts_engine_look(struct sts_engine *e, struct sts_str domain, bool host_only)
  */
 struct due {
 	size_t count;
-	char domains[32][STS_NAME_MAX + 1];
-	size_t lengths[32];
+	char domains[DUE_MAX][STS_NAME_MAX + 1];
+	size_t lengths[DUE_MAX];
 };
 
 static void
@@ -872,8 +898,7 @@ on_due(void *arg, struct sts_str domain)
 {
 	struct due *due = arg;
 
-	if (domain.n > STS_NAME_MAX ||
-	    due->count == sizeof(due->lengths) / sizeof(size_t))
+	if (domain.n > STS_NAME_MAX || due->count == DUE_MAX)
 		return;
 	memcpy(due->domains[due->count], domain.p, domain.n);
 	due->lengths[due->count++] = domain.n;
@@ -933,10 +958,10 @@ on_refresh(void *arg)
 	int64_t now = sts_clock_now();
 
 	if (e->refreshes < most)
-		(void)sts_cache_due(e->config.cache, now, most - e->refreshes, on_due,
-		    &due, &next);
+		(void)sts_cache_due(e->config.cache, now, DUE_MAX, on_due, &due, &next);
 	sts_cache_pause(e->config.cache);
-	for (size_t i = 0; i < due.count; i++)
+	/* The first of them may be those that are under way. */
+	for (size_t i = 0; i < due.count && e->refreshes < most; i++)
 		refresh(e, (struct sts_str){ due.domains[i], due.lengths[i] });
 	if (due.count > 0 || e->refreshes > 0)
 		wait = REFRESH_BUSY_MS;

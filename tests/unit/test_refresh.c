@@ -41,7 +41,7 @@ test_bounds(void)
 			.max_age = rows[i].max_age,
 			.asked = NOW,
 			.failures = rows[i].failures,
-			.failed_at = NOW };
+			.failed_at = rows[i].failures > 0 ? NOW : 0 };
 		long earliest = 1L << 40, latest = 0;
 
 		for (int n = 0; n < 20000; n++) {
@@ -69,8 +69,17 @@ main(void)
 	struct sts_entry e = { .fetched = NOW, .max_age = 604800, .asked = NOW };
 	struct sts_entry nothing = { 0 };
 	int64_t due = sts_refresh_due(&e, domain, &rules);
+	struct sts_entry mended = { .fetched = NOW,
+		.max_age = 120,
+		.asked = NOW,
+		.failed_at = NOW - 60 };
 
 	test_bounds();
+	CHECK("one that lives shorter than a failure counts",
+	    sts_refresh_due(&mended, domain, &rules) == NOW + 120);
+	mended.max_age = 300;
+	CHECK("not fetched before a fetch is allowed",
+	    sts_refresh_due(&mended, domain, &rules) == NOW + 240);
 	CHECK("no policy", sts_refresh_due(&nothing, domain, &rules) == INT64_MAX);
 	CHECK("no policy",
 	    sts_refresh_what(&nothing, domain, &rules, NOW) == STS_REFRESH_WAIT);

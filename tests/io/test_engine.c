@@ -1,0 +1,962 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine in a world of numbers: time, DNS, HTTPS and the cache are the fakes below,
+ * which take the place of the real ones when this program is linked. Nothing waits.
+ */
+#include "engine.h"
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+int test_failed;
+
+#define BEGINNING INT64_C(1000000000)
+#define MINUTE 60000
+#define DAY 86400
+#define ANSWER_MS 10000
+#define MANY 64
+
+#define ENFORCE "version: STSv1\nmode: enforce\nmx: mx.example.com\nmax_age: 604800\n"
+
+/* What the world does from now on; each question and fetch goes by what held when it
+ * was asked. */
+static struct {
+	int64_t ms; /* since the beginning */
+	int64_t txt_ms, mx_ms, a_ms, aaaa_ms, fetch_ms, store_ms;
+	enum sts_err txt_err, fetch_err, get_err, store_err;
+	uint32_t txt_ttl;
+	bool has_soa;
+	const char *txt;
+	uint8_t site; /* the policy hosts' /24 */
+	bool by_name; /* it is the digit before .example instead */
+	unsigned txts, mxs, fetches, running, most_running;
+	char fetched[MANY][STS_NAME_MAX + 1]; /* hosts in the order of their fetches */
+} world;
+
+/* ---- time ---- */
+
+struct sts_timer {
+	struct sts_timer *next;
+	sts_on_time *on;
+	void *arg;
+	bool set;
+	int64_t at;
+	unsigned turn; /* of equals the first that was set */
+};
+
+static struct sts_timer *timers;
+static unsigned turns;
+
+int64_t
+sts_loop_ms(struct sts_loop *loop)
+{
+	(void)loop;
+	return world.ms;
+}
+
+int64_t
+sts_clock_now(void)
+{
+	return BEGINNING + world.ms / 1000;
+}
+
+struct sts_timer *
+sts_timer_new(struct sts_loop *loop, sts_on_time *on, void *arg)
+{
+	struct sts_timer *t = calloc(1, sizeof(*t));
+
+	(void)loop;
+	if (t == NULL)
+		abort();
+	t->on = on;
+	t->arg = arg;
+	t->next = timers;
+	timers = t;
+	return t;
+}
+
+int
+sts_timer_set(struct sts_timer *t, int64_t ms)
+{
+	t->set = true;
+	t->at = world.ms + (ms > 0 ? ms : 0);
+	t->turn = turns++;
+	return 0;
+}
+
+void
+sts_timer_free(struct sts_timer *t)
+{
+	struct sts_timer **at = &timers;
+
+	if (t == NULL)
+		return;
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	free(t);
+}
+
+static struct sts_timer *
+first_timer(void)
+{
+	struct sts_timer *first = NULL;
+
+	for (struct sts_timer *t = timers; t != NULL; t = t->next)
+		if (t->set &&
+		    (first == NULL || t->at < first->at ||
+			(t->at == first->at && t->turn < first->turn)))
+			first = t;
+	return first;
+}
+
+/* Lets everything happen that happens until then. */
+static void
+run_until(int64_t ms)
+{
+	struct sts_timer *t;
+
+	while ((t = first_timer()) != NULL && t->at <= ms) {
+		world.ms = t->at;
+		t->set = false;
+		t->on(t->arg);
+	}
+	world.ms = ms;
+}
+
+/* ---- DNS ---- */
+
+struct sts_question {
+	struct sts_timer *timer;
+	struct sts_dns_answer answer;
+	char data[64];
+	sts_on_answer *on;
+	void *arg;
+};
+
+void
+sts_resolve_forget(struct sts_question *q)
+{
+	if (q == NULL)
+		return;
+	sts_timer_free(q->timer);
+	free(q);
+}
+
+static void
+on_dns(void *arg)
+{
+	struct sts_question *q = arg;
+
+	q->on(q->arg, &q->answer, 0);
+	sts_timer_free(q->timer);
+	free(q);
+}
+
+static void
+give_record(struct sts_question *q, const void *data, size_t n)
+{
+	memcpy(q->data, data, n);
+	q->answer.rr[0].data = (struct sts_str){ q->data, n };
+	q->answer.count = 1;
+}
+
+static int64_t
+make_answer(struct sts_question *q, struct sts_str name, enum sts_dns_type type)
+{
+	unsigned digit = (unsigned)(name.p[name.n - sizeof(".example")] - '0');
+	unsigned site = world.by_name ? digit : world.site;
+	const uint8_t four[4] = { 192, 0, (uint8_t)(9 + site), 1 };
+
+	q->answer.ttl = 300;
+	q->answer.ede = -1;
+	if (type == STS_DNS_TXT) {
+		world.txts++;
+		q->answer.err = world.txt_err;
+		q->answer.ttl = world.txt_ttl;
+		q->answer.has_soa = world.has_soa;
+		if (world.txt_err == STS_OK)
+			give_record(q, world.txt, strlen(world.txt));
+		return world.txt_ms;
+	}
+	if (type == STS_DNS_MX) {
+		world.mxs++;
+		give_record(q, "mx.example.com", 14);
+		return world.mx_ms;
+	}
+	if (type == STS_DNS_A) {
+		give_record(q, four, sizeof(four));
+		return world.a_ms;
+	}
+	q->answer.err = STS_ERR_DNS_NODATA;
+	return world.aaaa_ms;
+}
+
+struct sts_question *
+sts_resolve_ask(struct sts_resolve *r, struct sts_str name, enum sts_dns_type type,
+    sts_on_answer *on, void *arg)
+{
+	struct sts_question *q = calloc(1, sizeof(*q));
+
+	(void)r;
+	if (q == NULL)
+		abort();
+	q->on = on;
+	q->arg = arg;
+	q->timer = sts_timer_new(NULL, on_dns, q);
+	(void)sts_timer_set(q->timer, make_answer(q, name, type));
+	return q;
+}
+
+/* ---- HTTPS ---- */
+
+struct sts_fetch {
+	struct sts_timer *timer;
+	struct sts_fetched fetched;
+	sts_on_fetched *on;
+	void *arg;
+};
+
+void
+sts_fetch_cancel(struct sts_fetch *f)
+{
+	world.running--;
+	sts_timer_free(f->timer);
+	free(f);
+}
+
+static void
+on_fetch(void *arg)
+{
+	struct sts_fetch *f = arg;
+
+	f->on(f->arg, &f->fetched);
+	sts_fetch_cancel(f);
+}
+
+struct sts_fetch *
+sts_fetch_start(struct sts_fetcher *fetcher, struct sts_str host,
+    const struct sts_addr *addresses, size_t count, sts_on_fetched *on, void *arg)
+{
+	struct sts_fetch *f = calloc(1, sizeof(*f));
+
+	(void)fetcher;
+	if (f == NULL)
+		abort();
+	CHECK("an address", count == 1 && !addresses[0].v6);
+	f->on = on;
+	f->arg = arg;
+	f->fetched.err = world.fetch_err;
+	f->fetched.why = "";
+	f->fetched.body = STS_STR(ENFORCE);
+	f->timer = sts_timer_new(NULL, on_fetch, f);
+	(void)sts_timer_set(f->timer, world.fetch_ms);
+	if (world.fetches < MANY)
+		(void)snprintf(world.fetched[world.fetches], sizeof(world.fetched[0]),
+		    "%.*s", (int)host.n, host.p);
+	world.fetches++;
+	if (++world.running > world.most_running)
+		world.most_running = world.running;
+	return f;
+}
+
+/* ---- the cache ---- */
+
+struct kept {
+	char domain[STS_NAME_MAX + 1];
+	struct sts_buf bytes;
+	int64_t due;
+	unsigned puts;
+};
+
+static struct kept kept[MANY];
+static size_t kept_count;
+
+static struct kept *
+find_kept(struct sts_str domain)
+{
+	for (size_t i = 0; i < kept_count; i++)
+		if (sts_str_eq(sts_str_of(kept[i].domain), domain))
+			return &kept[i];
+	return NULL;
+}
+
+enum sts_err
+sts_cache_get(struct sts_cache *c, struct sts_str domain, struct sts_str *bytes)
+{
+	const struct kept *k = find_kept(domain);
+
+	(void)c;
+	if (world.get_err != STS_OK)
+		return world.get_err;
+	if (k == NULL)
+		return STS_ERR_CACHE_NONE;
+	*bytes = sts_buf_str(&k->bytes);
+	return STS_OK;
+}
+
+void
+sts_cache_pause(struct sts_cache *c)
+{
+	(void)c;
+}
+
+struct storing {
+	struct storing *next;
+	struct sts_timer *timer;
+	enum sts_err err;
+	sts_on_stored *on;
+	void *arg;
+};
+
+static struct storing *storing;
+
+static void
+on_commit(void *arg)
+{
+	struct storing *s = arg;
+	struct storing **at = &storing;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	if (s->on != NULL)
+		s->on(s->arg, s->err);
+	sts_timer_free(s->timer);
+	free(s);
+}
+
+enum sts_err
+sts_cache_put(struct sts_cache *c, struct sts_str domain, struct sts_str bytes,
+    struct sts_cache_kind kind, int64_t due, sts_on_stored *on, void *arg)
+{
+	struct kept *k = find_kept(domain);
+	struct storing *s = calloc(1, sizeof(*s));
+
+	(void)c;
+	(void)kind;
+	if (k == NULL) {
+		k = &kept[kept_count++];
+		if (kept_count == MANY || s == NULL)
+			abort();
+		memcpy(k->domain, domain.p, domain.n);
+	}
+	sts_buf_clear(&k->bytes);
+	sts_put(&k->bytes, bytes);
+	k->due = due;
+	k->puts++;
+	*s = (struct storing){ storing, NULL, world.store_err, on, arg };
+	s->timer = sts_timer_new(NULL, on_commit, s);
+	(void)sts_timer_set(s->timer, world.store_ms);
+	storing = s;
+	return STS_OK;
+}
+
+void
+sts_cache_forget(struct sts_cache *c, void *arg)
+{
+	(void)c;
+	for (struct storing *s = storing; s != NULL; s = s->next)
+		if (s->arg == arg)
+			s->on = NULL;
+}
+
+static int
+by_due(const void *a, const void *b)
+{
+	const struct kept *const *x = a, *const *y = b;
+
+	return ((*x)->due > (*y)->due) - ((*x)->due < (*y)->due);
+}
+
+size_t
+sts_cache_due(struct sts_cache *c, int64_t now, size_t max, sts_on_due *on, void *arg,
+    int64_t *next)
+{
+	const struct kept *sorted[MANY];
+	size_t n = 0;
+
+	(void)c;
+	*next = INT64_MAX;
+	for (size_t i = 0; i < kept_count; i++)
+		sorted[i] = &kept[i];
+	qsort(sorted, kept_count, sizeof(sorted[0]), by_due);
+	while (n < kept_count && n < max && sorted[n]->due <= now)
+		on(arg, sts_str_of(sorted[n++]->domain));
+	if (n < kept_count)
+		*next = sorted[n]->due;
+	return n;
+}
+
+/* ---- the engine, and who asks it ---- */
+
+static struct sts_engine *engine;
+static struct sts_rules rules;
+static unsigned troubles;
+
+static struct asked {
+	struct sts_wait *wait;
+	struct asked *forgets; /* whom to forget when told */
+	unsigned told;
+	int64_t ms;
+	enum sts_err err;
+	enum sts_hope hope;
+	bool live;
+	uint16_t failures;
+} asked[MANY];
+
+static void
+on_outcome(void *arg, const struct sts_outcome *outcome)
+{
+	struct asked *a = arg;
+
+	a->told++;
+	a->ms = world.ms;
+	a->err = outcome->err;
+	a->hope = outcome->hope;
+	a->live =
+	    outcome->entry != NULL && sts_entry_is_live(outcome->entry, sts_clock_now());
+	a->failures = outcome->entry != NULL ? outcome->entry->failures : 0;
+	if (a->forgets != NULL)
+		sts_engine_forget(a->forgets->wait);
+}
+
+static void
+on_event(void *arg, const struct sts_event *event)
+{
+	(void)arg;
+	if (event->what == STS_EVENT_TROUBLE)
+		troubles++;
+}
+
+static void
+ask_as(struct asked *a, const char *domain, bool host_only)
+{
+	a->wait = sts_engine_ask(engine, sts_str_of(domain), host_only, STS_START_ASKED,
+	    ANSWER_MS, on_outcome, a);
+	CHECK(domain, a->wait != NULL);
+}
+
+static void
+ask(struct asked *a, const char *domain)
+{
+	ask_as(a, domain, false);
+}
+
+static struct sts_engine_stats
+stats(void)
+{
+	struct sts_engine_stats s;
+
+	sts_engine_stats(engine, &s);
+	return s;
+}
+
+/* A new world, where everything goes well at once. */
+static void
+begin(unsigned max_lookups, unsigned max_fetches)
+{
+	struct sts_engine_config config = { .rules = &rules,
+		.max_lookups = max_lookups,
+		.max_fetches = max_fetches,
+		.answer_ms = ANSWER_MS };
+
+	memset(&world, 0, sizeof(world));
+	memset(asked, 0, sizeof(asked));
+	world.txt = "v=STSv1; id=1";
+	world.txt_ttl = 300;
+	rules = (struct sts_rules){ .refresh_interval = DAY, .refresh_unused = 30 * DAY };
+	troubles = 0;
+	config.cache = (struct sts_cache *)(void *)&kept;
+	engine = sts_engine_new(&config, on_event, NULL);
+}
+
+/* Whatever is under way: nobody is told any more, and nothing is left. */
+static void
+end(const char *name)
+{
+	sts_engine_free(engine);
+	CHECK(name, world.running == 0);
+	while (storing != NULL)
+		on_commit(storing);
+	CHECK(name, timers == NULL);
+	for (size_t i = 0; i < kept_count; i++)
+		sts_buf_done(&kept[i].bytes);
+	memset(kept, 0, sizeof(kept));
+	kept_count = 0;
+}
+
+/* Has a domain's policy been fetched long ago: all that was found out then is due. */
+static void
+know(const char *domain)
+{
+	struct asked a = { .told = 0 };
+	unsigned fetches = world.fetches;
+
+	ask(&a, domain);
+	run_until(world.ms);
+	CHECK(domain, a.told == 1 && a.live && world.fetches == fetches + 1);
+}
+
+static struct sts_entry
+entry_of(const char *domain)
+{
+	const struct kept *k = find_kept(sts_str_of(domain));
+	struct sts_entry e = { .fetched = 0 };
+
+	CHECK(domain, k != NULL && sts_entry_read(sts_buf_str(&k->bytes), &e) == STS_OK);
+	return e;
+}
+
+#define HOUR (60 * (int64_t)MINUTE)
+
+/* ---- cases ---- */
+
+static void
+test_coalescing(void)
+{
+	begin(10, 10);
+	world.txt_ms = 100;
+	world.fetch_ms = 500;
+	ask(&asked[0], "a.example");
+	CHECK("never from inside", asked[0].told == 0);
+	run_until(50);
+	ask(&asked[1], "a.example");
+	run_until(300);
+	ask(&asked[2], "a.example");
+	CHECK("one journey", stats().lookups == 1 && stats().fetches == 1);
+	run_until(599);
+	CHECK("not yet", asked[0].told == 0);
+	run_until(MINUTE);
+	for (size_t i = 0; i < 3; i++)
+		CHECK("all told once",
+		    asked[i].told == 1 && asked[i].ms == 600 && asked[i].live &&
+			asked[i].hope == STS_HOPE_DONE);
+	CHECK("one of each", world.txts == 1 && world.mxs == 1 && world.fetches == 1);
+	CHECK("gone", stats().lookups == 0);
+	ask(&asked[3], "a.example");
+	run_until(world.ms);
+	CHECK("known", asked[3].told == 1 && world.txts == 1 && world.fetches == 1);
+	end("coalescing");
+}
+
+static void
+test_host_only(void)
+{
+	begin(10, 10);
+	world.fetch_ms = 500;
+	ask_as(&asked[0], "a.example", true);
+	run_until(MINUTE);
+	CHECK("[a.example] needs no MX", asked[0].live && world.mxs == 0);
+
+	ask_as(&asked[1], "b.example", true);
+	run_until(MINUTE + 100);
+	ask(&asked[2], "b.example");
+	run_until(2 * MINUTE);
+	CHECK("who joins does", asked[1].told == 1 && asked[2].told == 1);
+	CHECK("who joins does", world.mxs == 1 && world.fetches == 2);
+	end("host only");
+}
+
+/* A live enforce policy waits for DNS two seconds, whoever asks when. */
+static void
+test_looking(void)
+{
+	begin(10, 10);
+	know("a.example");
+	run_until(HOUR);
+	world.txt_ms = 5000;
+	ask(&asked[0], "a.example");
+	run_until(HOUR + 500);
+	ask(&asked[1], "a.example");
+	run_until(HOUR + MINUTE);
+	CHECK("two seconds", asked[0].told == 1 && asked[0].ms == HOUR + 2000);
+	CHECK("what is cached", asked[0].live && asked[0].hope == STS_HOPE_LATE);
+	CHECK("who joins, too", asked[1].told == 1 && asked[1].ms == HOUR + 2500);
+	end("looking");
+}
+
+static void
+test_answer_timeout(void)
+{
+	begin(10, 10);
+	world.fetch_ms = 30000;
+	ask(&asked[0], "a.example");
+	run_until(15000);
+	ask(&asked[1], "a.example");
+	run_until(25500);
+	ask(&asked[2], "a.example");
+	run_until(MINUTE);
+	CHECK("ten seconds", asked[0].told == 1 && asked[0].ms == 10000);
+	CHECK("running", !asked[0].live && asked[0].hope == STS_HOPE_RUNNING);
+	CHECK("ten of his own", asked[1].told == 1 && asked[1].ms == 25000);
+	CHECK("in time", asked[2].ms == 30000 && asked[2].live);
+	CHECK("once", world.fetches == 1);
+	end("answer timeout");
+}
+
+static void
+test_new_id(void)
+{
+	begin(10, 10);
+	know("a.example");
+	run_until(HOUR);
+	world.txt = "v=STSv1; id=2";
+	world.txt_ms = 1000;
+	world.fetch_ms = 30000;
+	ask(&asked[0], "a.example");
+	run_until(2 * HOUR);
+	CHECK("waits for the fetch", asked[0].ms == HOUR + ANSWER_MS && asked[0].live);
+	CHECK("fetched", world.fetches == 2);
+	CHECK("of the new id", sts_str_eq(entry_of("a.example").id, STS_STR("2")));
+	end("new id");
+}
+
+/* Who asks while a refresh is under way gets what he would get without it. */
+static void
+test_refresh_joined(void)
+{
+	begin(10, 10);
+	know("a.example");
+	CHECK("refresh", sts_engine_refresh(engine) == 0);
+	world.ms = entry_of("a.example").asked == 0 ? 0 : 1000;
+	run_until((kept[0].due - BEGINNING) * 1000 - 1);
+	world.fetch_ms = 30000;
+	world.mxs = 0;
+	run_until(world.ms + 100);
+	CHECK("runs", stats().fetches == 1 && world.fetches == 2);
+	ask(&asked[0], "a.example");
+	run_until(world.ms + 29000);
+	CHECK("no longer than DNS", asked[0].told == 1 && asked[0].live);
+	CHECK("no longer than DNS",
+	    asked[0].ms <= (kept[0].due - BEGINNING) * 1000 + 2100);
+	CHECK("the MX, too", world.mxs == 1);
+	run_until(world.ms + MINUTE);
+	CHECK("extended", entry_of("a.example").fetched > BEGINNING + DAY / 2);
+	end("refresh joined");
+
+	begin(10, 10);
+	know("a.example");
+	CHECK("refresh", sts_engine_refresh(engine) == 0);
+	run_until((kept[0].due - BEGINNING) * 1000 - 1);
+	world.txt = "v=STSv1; id=2";
+	world.fetch_ms = 30000;
+	run_until(world.ms + 100);
+	ask(&asked[0], "a.example");
+	run_until(world.ms + 9000);
+	CHECK("a new id is waited for", asked[0].told == 0);
+	run_until(world.ms + 2000);
+	CHECK("as long as ever", asked[0].told == 1 && asked[0].live);
+	end("refresh joined, new id");
+}
+
+static void
+test_overload(void)
+{
+	begin(2, 10);
+	world.txt_ms = 100;
+	ask(&asked[0], "a.example");
+	ask(&asked[1], "b.example");
+	ask(&asked[2], "c.example");
+	ask(&asked[3], "a.example");
+	sts_engine_look(engine, STS_STR("d.example"), false);
+	CHECK("not from inside", asked[2].told == 0);
+	run_until(MINUTE);
+	CHECK("refused",
+	    asked[2].told == 1 && asked[2].err == STS_ERR_OVERLOADED && asked[2].ms == 0);
+	CHECK("the others not", asked[0].live && asked[1].live && asked[3].live);
+	CHECK("two", world.txts == 2);
+	end("overload");
+
+	begin(1, 10);
+	ask(&asked[0], "a.example");
+	ask(&asked[1], "b.example");
+	sts_engine_forget(asked[1].wait);
+	run_until(MINUTE);
+	CHECK("refused and forgotten", asked[1].told == 0);
+	end("overload, forgotten");
+}
+
+/* A place that becomes free is taken at once, and in order. */
+static void
+test_queue(void)
+{
+	char domain[32];
+
+	begin(100, 2);
+	world.fetch_ms = 1030;
+	for (unsigned i = 0; i < 6; i++) {
+		world.site = (uint8_t)i;
+		(void)snprintf(domain, sizeof(domain), "d%u.example", i);
+		ask(&asked[i], domain);
+		run_until(world.ms);
+	}
+	CHECK("waiting", stats().fetches == 2 && stats().fetches_waiting == 4);
+	run_until(MINUTE);
+	CHECK("no more than two", world.most_running == 2 && world.fetches == 6);
+	for (unsigned i = 0; i < 6; i++) {
+		(void)snprintf(domain, sizeof(domain), "mta-sts.d%u.example", i);
+		CHECK(domain, strcmp(world.fetched[i], domain) == 0);
+		CHECK(domain, asked[i].live && asked[i].ms == 1030 * (1 + i / 2));
+	}
+	end("queue");
+}
+
+static void
+test_site(void)
+{
+	char domain[32];
+
+	begin(100, 100);
+	world.fetch_ms = 1030;
+	for (unsigned i = 0; i < 40; i++) {
+		(void)snprintf(domain, sizeof(domain), "d%u.example", i);
+		ask(&asked[i], domain);
+	}
+	run_until(1);
+	CHECK("sixteen", stats().fetches == STS_FETCHES_PER_NET);
+	world.site = 1;
+	ask(&asked[40], "elsewhere.example");
+	run_until(500);
+	CHECK("others pass", stats().fetches == STS_FETCHES_PER_NET + 1);
+	run_until(MINUTE);
+	CHECK("all", world.fetches == 41);
+	CHECK("elsewhere", asked[40].ms == 1031);
+	for (unsigned i = 0; i < 40; i++)
+		CHECK("in order, at once",
+		    asked[i].ms == 1030 * (1 + i / STS_FETCHES_PER_NET));
+	end("site");
+}
+
+/* What is older than answer_timeout gives way to others when nobody waits for it. */
+static void
+test_yield(void)
+{
+	begin(100, 2);
+	world.fetch_ms = MINUTE;
+	ask(&asked[0], "a.example");
+	ask(&asked[1], "b.example");
+	run_until(ANSWER_MS + 1000);
+	ask(&asked[2], "b.example");
+	CHECK("nobody is in need", stats().fetches == 2);
+	world.fetch_ms = 100;
+	ask(&asked[3], "c.example");
+	run_until(ANSWER_MS + 2000);
+	CHECK("c has a's place", asked[3].live && asked[3].ms < ANSWER_MS + 1500);
+	CHECK("which failed", entry_of("a.example").failures == 1);
+	CHECK("b is waited for", stats().fetches == 1 && asked[2].told == 0);
+	ask(&asked[4], "a.example");
+	run_until(world.ms);
+	CHECK("a is not fetched again", asked[4].told == 1 && world.fetches == 3);
+	run_until(2 * MINUTE);
+	CHECK("b", entry_of("b.example").fetched != 0);
+	end("yield");
+}
+
+/* So does what is at a crowded site, and what only waits for a place there: else one
+ * dead provider would fill the table of journeys. */
+static void
+test_yield_at_site(void)
+{
+	char domain[32];
+
+	begin(100, 100);
+	world.fetch_ms = MINUTE;
+	world.site = 1;
+	ask(&asked[50], "elsewhere.example");
+	run_until(0);
+	world.site = 0;
+	for (unsigned i = 0; i < 40; i++) {
+		(void)snprintf(domain, sizeof(domain), "d%u.example", i);
+		ask(&asked[i], domain);
+	}
+	run_until(ANSWER_MS + 1000);
+	CHECK("nobody waits any more", stats().fetches_waiting == 0);
+	CHECK("failed in the queue", entry_of("d39.example").failures == 1);
+	CHECK("in nobody's way", stats().fetches == STS_FETCHES_PER_NET + 1);
+	world.fetch_ms = 100;
+	ask(&asked[41], "new.example");
+	run_until(world.ms + 1000);
+	CHECK("in the way", entry_of("d0.example").failures == 1);
+	CHECK("the site is free", asked[41].live);
+	CHECK("no matter elsewhere", stats().fetches == 1 && stats().lookups == 1);
+	end("yield at site");
+}
+
+static void
+test_forget(void)
+{
+	begin(10, 10);
+	world.fetch_ms = 1000;
+	ask(&asked[0], "a.example");
+	ask(&asked[1], "a.example");
+	ask(&asked[2], "a.example");
+	sts_engine_forget(asked[1].wait);
+	run_until(500);
+	sts_engine_forget(NULL);
+	/* Whoever is told first forgets the other. */
+	asked[0].forgets = &asked[2];
+	asked[2].forgets = &asked[0];
+	run_until(MINUTE);
+	CHECK("forgotten", asked[1].told == 0);
+	CHECK("one of both", asked[0].told + asked[2].told == 1);
+	CHECK("the journey went on", entry_of("a.example").fetched != 0);
+	end("forget");
+}
+
+static void
+test_refresh(void)
+{
+	char domain[32];
+	int64_t due;
+
+	begin(100, 100);
+	know("a.example");
+	due = (kept[0].due - BEGINNING) * 1000;
+	CHECK("start", sts_engine_refresh(engine) == 0);
+	run_until(due - 1);
+	CHECK("not yet", world.fetches == 1);
+	run_until(due + MINUTE);
+	CHECK("once", world.fetches == 2 && kept[0].due > BEGINNING + due / 1000);
+	CHECK("once", kept[0].puts == 2);
+	world.fetch_err = STS_ERR_FETCH_CONNECT;
+	run_until((kept[0].due - BEGINNING) * 1000 + 10000);
+	CHECK("failed", world.fetches == 3 && entry_of("a.example").failures == 1);
+	CHECK("still there", entry_of("a.example").fetched != 0);
+	run_until(INT64_C(30) * DAY * 1000);
+	CHECK("expired", entry_of("a.example").fetched == 0 && kept[0].due == INT64_MAX);
+	end("refresh");
+
+	/* Slow ones keep nobody else. */
+	begin(100, 100);
+	world.by_name = true;
+	for (unsigned i = 0; i < 40; i++) {
+		(void)snprintf(domain, sizeof(domain), "d%u.example", i);
+		know(domain);
+	}
+	world.ms = INT64_C(2000) * DAY;
+	for (unsigned i = 0; i < 40; i++)
+		kept[i].due = BEGINNING + (int64_t)2 * DAY + (i < 20 ? 0 : 2);
+	world.fetch_ms = 50000;
+	CHECK("start", sts_engine_refresh(engine) == 0);
+	run_until(world.ms + 500);
+	CHECK("slow ones", world.running == 20);
+	world.fetch_ms = 1000;
+	run_until(world.ms + 20000);
+	CHECK("the others", world.running == 20 && world.fetches == 40 + 40);
+	CHECK("a share of the places", world.most_running == 26);
+	end("refresh, many");
+}
+
+static void
+test_cache_trouble(void)
+{
+	begin(10, 10);
+	world.get_err = STS_ERR_CACHE;
+	world.txt_err = STS_ERR_DNS_NXDOMAIN;
+	ask(&asked[0], "a.example");
+	run_until(1000);
+	CHECK("unreadable", asked[0].told == 1 && asked[0].err == STS_ERR_CACHE);
+	CHECK("told", troubles == 1);
+	CHECK("not kept", kept_count == 0);
+	world.txt_err = STS_OK;
+	ask(&asked[1], "a.example");
+	run_until(2000);
+	CHECK("fetched is known", asked[1].err == STS_OK && asked[1].live);
+	end("unreadable");
+
+	begin(10, 10);
+	world.store_err = STS_ERR_CACHE_FULL;
+	world.store_ms = 100;
+	ask(&asked[0], "a.example");
+	run_until(1000);
+	CHECK("from memory", asked[0].err == STS_OK && asked[0].live);
+	CHECK("after the try", asked[0].ms == 100);
+	end("full");
+}
+
+/* How long "no record" counts. */
+static void
+test_negative(void)
+{
+	static const struct {
+		const char *name;
+		bool has_soa;
+		uint32_t ttl;
+		uint32_t counts;
+	} ROWS[] = {
+		{ "no SOA", false, 0, 300 },
+		{ "an SOA of zero", true, 0, 10 },
+		{ "an SOA of a second", true, 1, 10 },
+		{ "an SOA", true, 600, 600 },
+		{ "an SOA of a week", true, 604800, 3600 },
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		begin(10, 10);
+		world.txt_err = STS_ERR_DNS_NXDOMAIN;
+		world.has_soa = ROWS[i].has_soa;
+		world.txt_ttl = ROWS[i].ttl;
+		ask(&asked[0], "a.example");
+		run_until(1000);
+		CHECK(ROWS[i].name, entry_of("a.example").record_ttl == ROWS[i].counts);
+		end(ROWS[i].name);
+	}
+}
+
+/* Both address families are asked; the one that answers waits a little for the other. */
+static void
+test_families(void)
+{
+	begin(10, 10);
+	world.aaaa_ms = 5000;
+	ask(&asked[0], "a.example");
+	run_until(MINUTE);
+	CHECK("a silent family", asked[0].live && asked[0].ms == 300);
+	end("families");
+}
+
+/* Freed at any moment: nothing is left over, nobody is told. */
+static void
+test_free(void)
+{
+	for (int64_t ms = 0; ms < 700; ms += 50) {
+		begin(10, 1);
+		world.txt_ms = world.a_ms = world.fetch_ms = world.store_ms = 100;
+		world.aaaa_ms = 150;
+		ask(&asked[0], "a.example");
+		ask(&asked[1], "a.example");
+		ask(&asked[2], "b.example");
+		sts_engine_look(engine, STS_STR("c.example"), false);
+		CHECK("start", sts_engine_refresh(engine) == 0);
+		run_until(ms);
+		end("free");
+	}
+}
+
+int
+main(void)
+{
+	test_coalescing();
+	test_host_only();
+	test_looking();
+	test_answer_timeout();
+	test_new_id();
+	test_refresh_joined();
+	test_overload();
+	test_queue();
+	test_site();
+	test_yield();
+	test_yield_at_site();
+	test_forget();
+	test_refresh();
+	test_cache_trouble();
+	test_negative();
+	test_families();
+	test_free();
+	return test_failed;
+}
