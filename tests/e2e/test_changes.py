@@ -30,6 +30,15 @@ def new_id(world):
     same(domain.fetches(), 2, "fetches")
 
 
+@case("a new id is seen after five minutes, however long the record's TTL")
+def long_ttl(world):
+    domain = world.domain(ttl=86400)
+    stsd = learn(world, domain)
+    domain.publish(id="2", mode="none")
+    stsd.restart(310)
+    same(stsd.ask(domain.name), "OK may")
+
+
 @case("without a new id the cached policy counts, and nothing is fetched")
 def same_id(world):
     domain = world.domain()
@@ -167,9 +176,10 @@ def refresh_fails(world):
 @case("a policy that nobody asks for is refreshed no more, and counts until it expires")
 def unused(world):
     domain = world.domain(max_age=300 * 86400)
-    stsd = learn(world, domain)
+    stsd = learn(world, domain, log_level="debug")
     stsd.restart(40 * 86400)  # due since the second day, when it was in use
-    wait.until(lambda: domain.fetches() == 2, "a last refresh")
+    wait.until(lambda: stsd.log().count(" looked ") == 2, "a last refresh, stored")
+    same(domain.fetches(), 2, "fetches")
     stsd.restart(80 * 86400)
     stsd.restart(120 * 86400)
     same(domain.fetches(), 2, "fetches")

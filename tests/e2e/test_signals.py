@@ -185,6 +185,58 @@ def hup_wrong(world, wrong):
     wait.until(lambda: stsd.ask(domain.name) == domain.secure, "the mended settings")
 
 
+@case("HUP: a main.cf that cannot be read any more weakens nothing")
+def hup_main_cf(world):
+    domain = world.domain(mode="testing")
+    stsd = world.stsd()
+    path = stsd.folder + "/main.cf"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("smtp_tls_security_level = encrypt\n")
+    os.chmod(path, 0o600)
+    stsd.start()
+    same(stsd.ask(domain.name), NOTFOUND)
+    stsd.signal(signal.SIGHUP)
+    wait.until(lambda: "reloaded" in stsd.log(), "the reload")
+    same(stsd.ask(domain.name), NOTFOUND)
+    contains(stsd.log(), path)
+
+
+@table("HUP: a unix socket's", [("mode", "socket_mode", "0600"), ("group", "socket_group", "_stsd")])
+def hup_socket(world, name, value):
+    folder = world.new_folder("unix")
+    stsd = world.stsd(listen=f"unix:{folder}/socket", socket_mode="0666").start()
+    stsd.write_config(**{name: value})
+    stsd.signal(signal.SIGHUP)
+    wait.until(lambda: "reloaded" in stsd.log() or "reload-refused" in stsd.log(), "a word")
+    contains(stsd.log(), f"{name}: a change needs a restart")
+    same(stsd.ask("localhost"), NOTFOUND)
+    same(stsd.stop(), 0, "status")
+
+
+@case("TERM during a reload: nothing is refused or killed")
+def term_in_reload(world):
+    stsd = world.stsd(workers="3").start()
+    stsd.signal(signal.SIGHUP)
+    stsd.signal(signal.SIGTERM)
+    same(stsd.wait(), 0, "status")
+    contains(stsd.log(), "reloading")
+    same("reload-refused" in stsd.log(), False, "a refusal")
+    same("signal=" in stsd.log(), False, "a kill")
+
+
+@case("every role tells the journal how grave a line is")
+def journal(world):
+    stsd = world.stsd()
+    with open(stsd.log_file, "wb") as file:
+        status = os.fstat(file.fileno())
+    stsd.start(environment={"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+    stsd.ask(world.domain().name)
+    stsd.stop()
+    for role in ("supervisor", "answerer", "resolver"):
+        lines = [line for line in stsd.log().splitlines() if f"role={role}" in line]
+        same(bool(lines) and all(line[0] == "<" for line in lines), True, f"lines of {role}")
+
+
 @case("USR1 writes statistics to the log")
 def usr1(world):
     stsd = world.stsd().start()
@@ -238,6 +290,7 @@ def restart_after_kill(world):
     ("bad port", "listen = inet:127.0.0.1:0x10", "listen"),
     ("too large a reply", "max_reply = 100001", "max_reply"),
     ("unknown user", "user = nobody-at-all", "nobody-at-all"),
+    ("unknown group", "socket_group = nobody-at-all", "nobody-at-all"),
     ("no overrides", "overrides = /nonexistent/overrides", "/nonexistent/overrides"),
     ("no CA file", "ca_file = /nonexistent/ca.pem", "/nonexistent/ca.pem"),
     ("bad level", "log_level = loud", "log_level"),
