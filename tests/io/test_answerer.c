@@ -45,7 +45,7 @@ static struct {
 	struct ipc *supervisor, *resolver;
 	bool ready, silent; /* silent: the resolver does not answer */
 	unsigned asks, beside;
-	uint32_t last_flags;
+	uint32_t last_flags, last_number;
 	int64_t last_wait_ms;
 	char last_domain[300];
 	int listener;
@@ -180,9 +180,10 @@ tell(const struct ipc_message *m)
 		told.hope = STS_HOPE_RUNNING;
 		sts_entry_write(&running, &bytes);
 	} else if ((m->flags & IPC_ASK_UTF8) != 0) {
-		told.domain = STS_STR("xn--bcher-kva.example");
 		if (sts_str_starts(m->domain, STS_STR("bad")))
 			told.err = STS_ERR_NAME;
+		else
+			told.domain = STS_STR("xn--bcher-kva.example");
 		sts_entry_write(&fresh, &bytes);
 	} else {
 		sts_entry_write(
@@ -201,6 +202,7 @@ on_ask(void *arg, const struct ipc_message *m)
 		return;
 	CHECK("only questions", m->type == IPC_ASK && m->fd == -1);
 	it.last_flags = m->flags;
+	it.last_number = m->number;
 	it.last_wait_ms = m->wait_ms;
 	(void)snprintf(it.last_domain, sizeof(it.last_domain), "%.*s", (int)m->domain.n,
 	    m->domain.p);
@@ -333,6 +335,14 @@ finish(void)
 	ipc_free(it.resolver);
 	ipc_free(it.supervisor);
 	close(it.listener);
+}
+
+static void
+until_asked(unsigned times)
+{
+	for (int64_t late = now_ms() + PATIENCE_MS; it.asks < times && now_ms() < late;)
+		turn();
+	CHECK("asked", it.asks >= times);
 }
 
 /*
@@ -588,11 +598,14 @@ test_resolver_away(void)
 	other = client();
 	it.silent = true;
 	CHECK("ask", send(fd, "17:QUERY new.example,", 21, 0) == 21);
-	for (int64_t late = now_ms() + PATIENCE_MS; it.asks == 0 && now_ms() < late;)
+	until_asked(1);
+	/* What comes behind an open question is answered behind it. */
+	CHECK("one more", send(fd, "8:QUERY .y,", 11, 0) == 11);
+	for (int i = 0; i < 20; i++)
 		turn();
 	it.silent = false;
 	connect_resolver();
-	check_frames("asked again", fd, "", 0, "52:" SECURE ",");
+	check_frames("asked again", fd, "", 0, "52:" SECURE ",9:NOTFOUND ,");
 	CHECK("asked again", it.asks == 2);
 
 	ipc_free(it.resolver);
@@ -600,7 +613,9 @@ test_resolver_away(void)
 	for (int i = 0; i < 50; i++)
 		turn();
 	check_query("cached answers go on", other, "QUERY enforce.example", SECURE);
+	since = now_ms();
 	check_query("even where a look is due", other, "QUERY stale.example", SECURE);
+	CHECK("at once", now_ms() - since < 1000);
 	since = now_ms();
 	check_query("nothing known", other, "QUERY none.example",
 	    "TEMP none.example: internal error");
@@ -610,8 +625,54 @@ test_resolver_away(void)
 		turn();
 	connect_resolver();
 	check_frames("one that came in the meantime", fd, "", 0, "52:" SECURE ",");
+
+	/* Nobody comes: the answer does not wait for its whole time. */
+	it.silent = true;
+	CHECK("ask", send(fd, "17:QUERY new.example,", 21, 0) == 21);
+	until_asked(4);
+	ipc_free(it.resolver);
+	it.resolver = NULL;
+	since = now_ms();
+	check_frames("left alone", fd, "", 0, "32:TEMP new.example: internal error,");
+	CHECK("after a while", now_ms() - since > 1500 && now_ms() - since < 3500);
 	close(fd);
 	close(other);
+	finish();
+}
+
+/* An answer that comes after its time is nobody's: not even the next one's. */
+static void
+test_late(void)
+{
+	struct sts_entry none = { .record_at = sts_clock_now(),
+		.record_ttl = 300,
+		.record_err = STS_ERR_DNS_NXDOMAIN,
+		.record_ede = -1,
+		.mx_ede = -1 };
+	struct ipc_message told = { .type = IPC_TOLD, .hope = STS_HOPE_DONE, .fd = -1 };
+	struct sts_buf bytes = { 0 };
+	int fd;
+
+	begin("max_lookups = 1\n");
+	connect_resolver();
+	fd = client();
+	check_query("no answer in time", fd, "QUERY silent.example",
+	    "TEMP silent.example: internal error");
+	told.number = it.last_number;
+	sts_entry_write(&none, &bytes);
+	told.text = sts_buf_str(&bytes);
+	it.silent = true;
+	CHECK("ask", send(fd, "17:QUERY new.example,", 21, 0) == 21);
+	until_asked(2);
+	CHECK("another number", it.last_number != told.number);
+	CHECK("late", ipc_send(it.resolver, &told) == 0);
+	for (int i = 0; i < 20; i++)
+		turn();
+	it.silent = false;
+	connect_resolver();
+	check_frames("its own answer", fd, "", 0, "52:" SECURE ",");
+	sts_buf_done(&bytes);
+	close(fd);
 	finish();
 }
 
@@ -629,8 +690,7 @@ test_limits(void)
 		check_query("three may come", fd[i], "QUERY .x", "NOTFOUND ");
 	}
 	CHECK("ask", send(fd[0], "17:QUERY new.example,", 21, 0) == 21);
-	for (int64_t late = now_ms() + PATIENCE_MS; it.asks == 0 && now_ms() < late;)
-		turn();
+	until_asked(1);
 	check_query("one lookup at once", fd[1], "QUERY new2.example",
 	    "TEMP new2.example: overloaded");
 	check_query("what is known is no lookup", fd[1], "QUERY stale.example", SECURE);
@@ -670,8 +730,7 @@ test_stop(void)
 	check_query("idle", idle, "QUERY .x", "NOTFOUND ");
 	it.silent = true;
 	CHECK("ask", send(waiting, "17:QUERY new.example,", 21, 0) == 21);
-	for (int64_t late = now_ms() + PATIENCE_MS; it.asks == 0 && now_ms() < late;)
-		turn();
+	until_asked(1);
 	command(IPC_STOP, -1);
 	check_closed("the idle one goes", idle);
 	check_frames("what is in flight is answered", waiting, "", 0,
@@ -750,6 +809,7 @@ main(void)
 	test_streams();
 	test_slow_reader();
 	test_resolver_away();
+	test_late();
 	test_limits();
 	test_refused();
 	test_stop();
