@@ -78,9 +78,17 @@ _Noreturn static void
 become(int program, const char *name, int fd)
 {
 	char *const argv[] = { (char *)name, NULL };
+	const char *stream = getenv("JOURNAL_STREAM");
+	char journal[80];
 	/* Libraries of libcurl's that nobody asked for would read files and keep memory. */
-	char *const environment[] = { (char *)"GNUTLS_NO_IMPLICIT_INIT=1",
-		(char *)"LDAPNOINIT=1", NULL };
+	char *environment[] = { (char *)"GNUTLS_NO_IMPLICIT_INIT=1",
+		(char *)"LDAPNOINIT=1", NULL, NULL };
+
+	/* Its log goes where ours goes (logsink.c). */
+	if (stream != NULL &&
+	    (size_t)snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", stream) <
+		sizeof(journal))
+		environment[2] = journal;
 
 	if (fd == ROLE_FD)
 		(void)fcntl(fd, F_SETFD, 0);

@@ -132,23 +132,31 @@ site_follow(struct site *s)
 	return 1;
 }
 
-/* permissive_reply = auto depends on what "may" would override. */
+/* permissive_reply = auto depends on what "may" would override. A main.cf that is there
+ * and cannot be read (stsd could, before it gave up its privileges) may ask for more. */
 static void
-look_at_postfix(struct site *s)
+look_at_postfix(struct site *s, struct config_errors *notices)
 {
 	struct config *c = s->config;
 	struct sts_buf path = { 0 }, text = { 0 };
-	bool found = false;
+	struct sts_str main_cf = STS_STR_NONE;
+	bool unreadable = false;
 
 	if (c->postfix_directory != NULL) {
 		sts_put_text(&path, c->postfix_directory);
 		sts_put(&path, (struct sts_str){ "/main.cf", sizeof("/main.cf") });
-		found = !path.bad && file_read(path.p, MAIN_CF_MAX, &text) == 0;
+		if (!path.bad && file_read(path.p, MAIN_CF_MAX, &text) == 0)
+			main_cf = sts_buf_str(&text);
+		else
+			unreadable = path.bad || (errno != ENOENT && errno != ENOTDIR);
+	}
+	if (unreadable && c->permissive_reply == CONFIG_REPLY_AUTO) {
+		config_complain(notices, "permissive_reply: notfound, because of %s: %s",
+		    path.bad ? "main.cf" : path.p, strerror(errno));
+		c->permissive_reply = CONFIG_REPLY_NOTFOUND;
 	}
 	c->permissive_reply =
-	    config_says_may(c, found ? sts_buf_str(&text) : STS_STR_NONE)
-	    ? CONFIG_REPLY_MAY
-	    : CONFIG_REPLY_NOTFOUND;
+	    config_says_may(c, main_cf) ? CONFIG_REPLY_MAY : CONFIG_REPLY_NOTFOUND;
 	sts_buf_done(&path);
 	sts_buf_done(&text);
 }
@@ -242,7 +250,7 @@ site_load(const struct config_sources *sources, unsigned verbose,
 	if (s->config == NULL)
 		goto failed;
 	raise_level(s->config, verbose);
-	look_at_postfix(s);
+	look_at_postfix(s, notices);
 	open_bundle(s, errors);
 	read_overrides(s, errors, notices);
 	s->dnssec = s->config->dnssec;
@@ -264,9 +272,13 @@ failed:
 int
 site_account(const struct config *c, struct account *account, char *why, size_t why_n)
 {
-	if (geteuid() == 0)
-		return account_find(c->user != NULL ? c->user : "_stsd", account, why,
-		    why_n);
+	bool root = geteuid() == 0;
+
+	if ((root || c->user != NULL) &&
+	    account_find(c->user != NULL ? c->user : "_stsd", account, why, why_n) == -1)
+		return -1;
+	if (root)
+		return 0;
 	*account = (struct account){ .uid = geteuid(), .gid = getegid() };
 	return 0;
 }

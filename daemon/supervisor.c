@@ -398,17 +398,36 @@ commit_reload(struct supervisor *s)
 	end_reload(s, true);
 }
 
+static bool
+has_unix(const struct listeners *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->all[i].path != NULL)
+			return true;
+	return false;
+}
+
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return strcmp(a == NULL ? "" : a, b == NULL ? "" : b) == 0;
+}
+
 /* What was given away at the start cannot be changed any more. */
 static const char *
-needs_restart(const struct config *was, const struct config *now)
+needs_restart(const struct site *old, const struct config *now)
 {
-	const char *user_was = was->user == NULL ? "" : was->user;
-	const char *user_now = now->user == NULL ? "" : now->user;
+	const struct config *was = old->config;
+	bool sockets = has_unix(&old->listeners) || has_unix(&old->metrics);
 
 	if (strcmp(was->state_directory, now->state_directory) != 0)
 		return "state_directory: a change needs a restart";
-	if (strcmp(user_was, user_now) != 0)
+	if (!is_same_text(was->user, now->user))
 		return "user: a change needs a restart";
+	if (sockets && was->socket_mode != now->socket_mode)
+		return "socket_mode: a change needs a restart";
+	if (sockets && !is_same_text(was->socket_group, now->socket_group))
+		return "socket_group: a change needs a restart";
 	return NULL;
 }
 
@@ -437,7 +456,7 @@ load_next(struct supervisor *s, char *why, size_t why_n)
 		(void)snprintf(why, why_n, "the configuration is wrong");
 		return NULL;
 	}
-	cannot = needs_restart(was->config, site->config);
+	cannot = needs_restart(was, site->config);
 	if (cannot != NULL)
 		(void)snprintf(why, why_n, "%s", cannot);
 	else if (site_style(site->config, &style, why, why_n) == 0 &&
@@ -624,6 +643,8 @@ vacate(struct supervisor *s, struct child *c, int status)
 
 	if (c == s->candidate) {
 		s->candidate = NULL;
+	} else if (s->stopping && crew_has(s->next, c)) {
+		crew_forget(s->next, c);
 	} else if (crew_has(s->next, c)) {
 		char why[WHY];
 
