@@ -148,6 +148,41 @@ test_looking(void)
 	CHECK("failures do not wrap", l.entry.failures == UINT16_MAX);
 }
 
+/* Who asks while a policy is fetched waits for that only if something but the time calls
+ * for it. */
+static void
+test_looking_while_fetching(void)
+{
+	static const struct {
+		const char *what;
+		enum sts_start start;
+		const char *id, *host;
+		bool looking;
+	} ROWS[] = {
+		{ "a refresh", STS_START_REFRESH, "1", "mx1.example.com", true },
+		{ "a refresh, another id", STS_START_REFRESH, "2", "mx1.example.com",
+		    false },
+		{ "a refresh, no host fits", STS_START_REFRESH, "1", "mx1.example.org",
+		    false },
+		{ "another id", STS_START_ASKED, "2", "mx1.example.com", false },
+		{ "no host fits", STS_START_ASKED, "1", "mx1.example.org", false },
+		{ "by hand", STS_START_FORCED, "1", "mx1.example.com", false },
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct sts_entry e = cached(STS_MODE_ENFORCE);
+
+		e.record_at = NOW;
+		e.record_id = sts_str_of(ROWS[i].id);
+		e.mx[0].host = sts_str_of(ROWS[i].host);
+		sts_lookup_start(&l, DOMAIN, &e, ROWS[i].start, &rules);
+		if (ROWS[i].start == STS_START_FORCED)
+			tell_record();
+		CHECK(ROWS[i].what, sts_lookup_run(&l, NOW) == STS_NEED_HOST);
+		CHECK(ROWS[i].what, l.fetching && l.looking == ROWS[i].looking);
+	}
+}
+
 /* Many hosts: how many are kept, whose, and with what preference. */
 static void
 test_hosts(void)
@@ -225,6 +260,7 @@ main(void)
 {
 	test_order();
 	test_looking();
+	test_looking_while_fetching();
 	test_hosts();
 	return test_failed;
 }
