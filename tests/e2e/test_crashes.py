@@ -180,7 +180,9 @@ def cannot_look(world):
     before = resource.getrlimit(resource.RLIMIT_NPROC)
     resource.setrlimit(resource.RLIMIT_NPROC, (1, before[1]))
     try:
-        same(stsd.launch().wait(), 69, "status")
+        # A leak checker would need a process of its own.
+        stsd.launch(environment={"ASAN_OPTIONS": "detect_leaks=0"})
+        same(stsd.wait(), 69, "status")
     finally:
         resource.setrlimit(resource.RLIMIT_NPROC, before)
     lose_the_world(domain)
