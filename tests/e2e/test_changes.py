@@ -178,7 +178,8 @@ def unused(world):
     domain = world.domain(max_age=300 * 86400)
     stsd = learn(world, domain, log_level="debug")
     stsd.restart(40 * 86400)  # due since the second day, when it was in use
-    wait.until(lambda: stsd.log().count(" looked domain=" + domain.name) == 2, "a last refresh, stored")
+    looked = " looked domain=" + domain.name
+    wait.until(lambda: stsd.log().count(looked) == 2, "a last refresh, stored")
     same(domain.fetches(), 2, "fetches")
     stsd.restart(80 * 86400)
     stsd.restart(120 * 86400)
