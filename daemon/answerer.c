@@ -20,6 +20,7 @@
 #include "name.h"
 #include "reply.h"
 #include "role.h"
+#include "rules.h"
 #include "socketmap.h"
 
 /* The resolver's time for an answer ends before ours: what it knows by then must still
@@ -59,12 +60,9 @@ struct question {
 };
 
 struct answerer {
-	struct sts_loop *loop;
-	struct ipc *supervisor;
+	struct role role;
 	struct ipc *resolver; /* NULL: away */
-	struct config *config;
 	struct overrides *overrides;
-	struct sts_clock_start clock;
 	struct sts_cache *cache;
 	struct sts_rules rules;
 	struct pf_reply_style style;
@@ -80,26 +78,7 @@ struct answerer {
 		uint32_t hash;
 		int64_t at_ms;
 	} recent[RECENT];
-	int status;
 };
-
-static void
-leave(struct answerer *a, int status)
-{
-	a->status = status;
-	sts_loop_stop(a->loop);
-}
-
-static void
-fail(struct answerer *a, int status, const char *why)
-{
-	log_say(LOG_LEVEL_ERROR, "answerer-failed", "%s", why);
-	(void)ipc_send(a->supervisor,
-	    &(struct ipc_message){ .type = IPC_FAILED,
-		.fd = -1,
-		.text = sts_str_of(why) });
-	leave(a, status);
-}
 
 /* A damaged cache must not answer anything any more, not even "try again": Postfix asks
  * again on a new connection, and then a new cache is there. */
@@ -258,7 +237,7 @@ static void
 question_send(struct question *q)
 {
 	struct answerer *a = q->answerer;
-	int64_t left = q->deadline_ms - sts_loop_ms(a->loop);
+	int64_t left = q->deadline_ms - sts_loop_ms(a->role.loop);
 	struct ipc_message m = { .type = IPC_ASK,
 		.number = q->number,
 		.flags = (q->key.ascii ? 0 : IPC_ASK_UTF8) |
@@ -275,7 +254,7 @@ question_send(struct question *q)
 static void
 question_wait(struct question *q)
 {
-	int64_t left = q->deadline_ms - sts_loop_ms(q->answerer->loop);
+	int64_t left = q->deadline_ms - sts_loop_ms(q->answerer->role.loop);
 
 	q->sent = false;
 	(void)sts_timer_set(q->timer, left < AWAY_WAIT_MS ? left : AWAY_WAIT_MS);
@@ -328,7 +307,7 @@ question_new(struct answerer *a, struct client *c, const struct sts_key *key,
 	q = calloc(1, sizeof(*q));
 	if (q == NULL)
 		return NULL;
-	q->timer = sts_timer_new(a->loop, on_deadline, q);
+	q->timer = sts_timer_new(a->role.loop, on_deadline, q);
 	if (q->timer == NULL) {
 		free(q);
 		return NULL;
@@ -345,7 +324,7 @@ question_new(struct answerer *a, struct client *c, const struct sts_key *key,
 	q->key = *key;
 	q->map = map;
 	q->us = a->us;
-	q->deadline_ms = sts_loop_ms(a->loop) + a->config->answer_timeout_ms;
+	q->deadline_ms = sts_loop_ms(a->role.loop) + a->role.config->answer_timeout_ms;
 	client_set_ticket(c, q);
 	return q;
 }
@@ -353,7 +332,7 @@ question_new(struct answerer *a, struct client *c, const struct sts_key *key,
 static void
 log_overloaded(struct answerer *a)
 {
-	int64_t now = sts_loop_ms(a->loop);
+	int64_t now = sts_loop_ms(a->role.loop);
 
 	if (a->overloaded_logged != 0 && now - a->overloaded_logged < OVERLOADED_LOG_MS)
 		return;
@@ -528,7 +507,9 @@ on_gone(void *arg, struct client *c)
 static void
 on_empty(void *arg)
 {
-	leave(arg, 0);
+	struct answerer *a = arg;
+
+	role_leave(&a->role, 0);
 }
 
 /*
@@ -638,7 +619,7 @@ question_unsent(struct question *q)
 static void
 take_channel(struct answerer *a, int fd)
 {
-	struct ipc *resolver = ipc_new(a->loop, fd, on_resolver, a);
+	struct ipc *resolver = ipc_new(a->role.loop, fd, on_resolver, a);
 
 	if (resolver == NULL) {
 		close(fd);
@@ -654,24 +635,6 @@ take_channel(struct answerer *a, int fd)
  * The supervisor.
  */
 static void
-take_config(struct answerer *a, int fd)
-{
-	struct config_errors errors = { 0 };
-	struct sts_buf text = { 0 };
-
-	if (a->config == NULL && role_read_fd(fd, &text))
-		a->config = config_parse_text(sts_buf_str(&text), "settings", &errors);
-	if (a->config != NULL)
-		log_open("answerer", (enum log_level)a->config->log_level,
-		    a->config->log_json, a->config->syslog);
-	else
-		fail(a, ROLE_EXIT_INTERNAL,
-		    errors.count > 0 ? errors.lines[0] : "unreadable configuration");
-	config_errors_done(&errors);
-	sts_buf_done(&text);
-}
-
-static void
 take_overrides(struct answerer *a, int fd)
 {
 	struct config_errors errors = { 0 };
@@ -681,7 +644,7 @@ take_overrides(struct answerer *a, int fd)
 		a->overrides = overrides_parse(sts_buf_str(&text), "overrides",
 		    sts_clock_now(), &errors, NULL);
 	if (a->overrides == NULL)
-		fail(a, ROLE_EXIT_INTERNAL,
+		role_fail(&a->role, ROLE_EXIT_INTERNAL,
 		    errors.count > 0 ? errors.lines[0] : "unreadable overrides");
 	config_errors_done(&errors);
 	sts_buf_done(&text);
@@ -709,8 +672,8 @@ most_clients(const struct config *c)
 static bool
 prepare(struct answerer *a)
 {
-	const struct config *c = a->config;
-	struct clients_config clients = { .loop = a->loop,
+	const struct config *c = a->role.config;
+	struct clients_config clients = { .loop = a->role.loop,
 		.max = most_clients(c),
 		.allow = c->allow_clients.nets,
 		.allow_count = c->allow_clients.count,
@@ -720,17 +683,8 @@ prepare(struct answerer *a)
 		.on_empty = on_empty,
 		.arg = a };
 
-	a->rules = (struct sts_rules){ .strict_testing = c->strict_testing,
-		.loose = c->loose_wildcards,
-		.defer_txt_error = c->defer_txt_error,
-		.refresh_interval = (uint32_t)c->refresh_interval,
-		.refresh_unused = (uint32_t)c->refresh_unused,
-		.allow = c->allow_addresses.nets,
-		.allow_count = c->allow_addresses.count };
-	a->style = (struct pf_reply_style){ .exact = !c->loose_wildcards,
-		.servername = c->servername,
-		.may = c->permissive_reply != CONFIG_REPLY_NOTFOUND,
-		.max_reply = c->max_reply };
+	a->rules = rules_of(c);
+	a->style = style_of(c, c->permissive_reply != CONFIG_REPLY_NOTFOUND);
 	a->max_questions = (uint32_t)c->max_lookups;
 	a->questions = calloc(a->max_questions, sizeof(struct question *));
 	a->free_slots = calloc(a->max_questions, sizeof(uint32_t));
@@ -742,42 +696,28 @@ prepare(struct answerer *a)
 	return true;
 }
 
-static bool
-open_cache(struct answerer *a)
-{
-	struct sts_clock_mark mark;
-	char path[4096], why[256] = "";
-
-	(void)snprintf(path, sizeof(path), "%s/cache.mdb", a->config->state_directory);
-	if (sts_cache_open(path, a->config->cache_size, false, NULL, &a->cache, why,
-		sizeof(why)) != STS_OK) {
-		fail(a, ROLE_EXIT_CACHE, why);
-		return false;
-	}
-	sts_clock_set(&a->clock,
-	    sts_cache_mark(a->cache, &mark) == STS_OK ? &mark : NULL);
-	sts_cache_pause(a->cache);
-	a->offset_us = sts_clock_now_ms() * 1000 - boot_us();
-	return true;
-}
-
 /* Everything is here: from now on Postfix is answered. */
 static void
 go(struct answerer *a)
 {
 	if (a->clients == NULL) {
-		fail(a, ROLE_EXIT_INTERNAL, "no configuration");
-	} else if (open_cache(a)) {
-		clients_start(a->clients);
-		(void)ipc_send(a->supervisor,
-		    &(struct ipc_message){ .type = IPC_READY, .fd = -1 });
+		role_fail(&a->role, ROLE_EXIT_INTERNAL, "no configuration");
+		return;
 	}
+	a->cache = role_open_cache(&a->role, false);
+	if (a->cache == NULL)
+		return;
+	a->offset_us = sts_clock_now_ms() * 1000 - boot_us();
+	clients_start(a->clients);
+	role_ready(&a->role);
 }
 
 static void
 on_stop(void *arg)
 {
-	leave(arg, 0);
+	struct answerer *a = arg;
+
+	role_leave(&a->role, 0);
 }
 
 static void
@@ -785,9 +725,9 @@ stop(struct answerer *a)
 {
 	if (a->stop != NULL)
 		return;
-	a->stop = sts_timer_new(a->loop, on_stop, a);
+	a->stop = sts_timer_new(a->role.loop, on_stop, a);
 	if (a->stop == NULL || a->cache == NULL || sts_timer_set(a->stop, STOP_MS) == -1)
-		leave(a, 0);
+		role_leave(&a->role, 0);
 	else
 		clients_finish(a->clients);
 }
@@ -802,14 +742,6 @@ write_statistics(const struct answerer *a)
 	log_number("questions", a->max_questions - a->free_count);
 	log_number("resolver", a->resolver != NULL);
 	log_end();
-}
-
-static void
-pong(struct answerer *a, uint32_t number)
-{
-	metrics_beat();
-	(void)ipc_send(a->supervisor,
-	    &(struct ipc_message){ .type = IPC_PONG, .number = number, .fd = -1 });
 }
 
 /* False when the message's descriptor was taken. */
@@ -828,52 +760,21 @@ take_fd(struct answerer *a, const struct ipc_message *m)
 static bool
 handle(struct answerer *a, const struct ipc_message *m)
 {
-	switch (m->type) {
-	case IPC_HELLO:
-		if (!sts_str_eq(m->text, STS_STR(STSD_VERSION)))
-			fail(a, ROLE_EXIT_INTERNAL, "the supervisor is another version");
-		break;
-	case IPC_CONFIG:
-		take_config(a, m->fd);
-		if (a->config != NULL && a->clients == NULL && !prepare(a))
-			fail(a, ROLE_EXIT_INTERNAL, "out of memory");
-		break;
-	case IPC_OVERRIDES:
+	if (role_handle(&a->role, m)) {
+		if (a->role.config != NULL && a->clients == NULL && !prepare(a))
+			role_fail(&a->role, ROLE_EXIT_INTERNAL, "out of memory");
+	} else if (m->type == IPC_OVERRIDES) {
 		take_overrides(a, m->fd);
-		break;
-	case IPC_CLOCK:
-		if (m->text.n == sizeof(a->clock))
-			memcpy(&a->clock, m->text.p, sizeof(a->clock));
-		break;
-	case IPC_METRICS:
-		(void)metrics_attach(m->fd);
-		break;
-	case IPC_LISTENER:
-	case IPC_CHANNEL:
+	} else if (m->type == IPC_LISTENER || m->type == IPC_CHANNEL) {
 		return take_fd(a, m);
-	case IPC_GO:
+	} else if (m->type == IPC_GO) {
 		go(a);
-		break;
-	case IPC_DRAIN:
-		if (a->clients != NULL)
-			clients_stop_listening(a->clients);
-		break;
-	case IPC_STOP:
+	} else if (m->type == IPC_DRAIN && a->clients != NULL) {
+		clients_stop_listening(a->clients);
+	} else if (m->type == IPC_STOP) {
 		stop(a);
-		break;
-	case IPC_PING:
-		pong(a, m->number);
-		break;
-	case IPC_LEVEL:
+	} else if (m->type == IPC_LEVEL) {
 		write_statistics(a);
-		break;
-	case IPC_CA:
-	case IPC_READY:
-	case IPC_PONG:
-	case IPC_FAILED:
-	case IPC_ASK:
-	case IPC_TOLD:
-		break;
 	}
 	return true;
 }
@@ -884,7 +785,7 @@ on_supervisor(void *arg, const struct ipc_message *m)
 	struct answerer *a = arg;
 
 	if (m == NULL) /* hung children must not stay behind */
-		leave(a, ROLE_EXIT_INTERNAL);
+		role_leave(&a->role, ROLE_EXIT_INTERNAL);
 	else if (handle(a, m) && m->fd != -1)
 		close(m->fd);
 }
@@ -894,15 +795,13 @@ end(struct answerer *a)
 {
 	clients_free(a->clients);
 	ipc_free(a->resolver);
-	if (a->status != ROLE_EXIT_CACHE)
+	if (a->role.status != ROLE_EXIT_CACHE)
 		sts_cache_close(a->cache);
 	overrides_free(a->overrides);
-	config_free(a->config);
 	free(a->questions);
 	free(a->free_slots);
 	sts_timer_free(a->stop);
-	ipc_free(a->supervisor);
-	sts_loop_free(a->loop);
+	role_end(&a->role);
 }
 
 int
@@ -911,24 +810,13 @@ answerer_main(void)
 	struct answerer *a = calloc(1, sizeof(*a));
 	int status = ROLE_EXIT_INTERNAL;
 
-	role_begin();
-	(void)prctl(PR_SET_NAME, "stsd-answerer"); /* the executable has another name */
-	log_open("answerer", LOG_LEVEL_INFO, false, false);
 	if (a == NULL)
 		return status;
-	a->loop = sts_loop_new();
-	if (a->loop != NULL)
-		a->supervisor = ipc_new(a->loop, ROLE_FD, on_supervisor, a);
-	if (a->supervisor != NULL) {
-		(void)ipc_send(a->supervisor,
-		    &(struct ipc_message){ .type = IPC_HELLO,
-			.fd = -1,
-			.text = STS_STR(STSD_VERSION) });
-		if (sts_loop_run(a->loop) == -1)
-			a->status = ROLE_EXIT_INTERNAL;
-		status = a->status;
-		end(a);
+	if (role_begin(&a->role, "answerer", on_supervisor, a)) {
+		role_run(&a->role);
+		status = a->role.status;
 	}
+	end(a);
 	free(a);
 	return status;
 }

@@ -10,4 +10,7 @@
  * there is more, ENOMEM; what was read until then stays in the buffer. */
 int file_read(const char *path, size_t max, struct sts_buf *to);
 
+/* The system's bundle of trust anchors, where there is one at a usual place; else NULL. */
+const char *file_ca_bundle(void);
+
 #endif

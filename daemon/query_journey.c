@@ -15,14 +15,12 @@
 #include "query_exit.h"
 #include "query_json.h"
 #include "query_lint.h"
+#include "rules.h"
 
 #define FILE_MAX ((size_t)16 * 1024 * 1024)
 /* A journey asks DNS for the record, the MX and the policy host, one after the other, and
  * a name's CNAME may have to be asked for. */
 #define LOOKUPS 6
-
-static const char *const bundles[] = { "/etc/ssl/certs/ca-certificates.crt",
-	"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem" };
 
 struct journeys;
 
@@ -171,21 +169,23 @@ open_store(struct journeys *all)
 {
 	const char *path = all->config->ca_file;
 	char why[256];
-	int fd = -1;
+	int fd;
 
-	if (path != NULL)
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-	for (size_t i = 0;
-	     path == NULL && fd == -1 && i < sizeof(bundles) / sizeof(bundles[0]); i++)
-		fd = open(bundles[i], O_RDONLY | O_CLOEXEC);
+	if (path == NULL)
+		path = file_ca_bundle();
+	if (path == NULL) {
+		complain("ca_file", "the system has no bundle of certificates");
+		return false;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd == -1) {
-		complain(path != NULL ? path : bundles[0], strerror(errno));
+		complain(path, strerror(errno));
 		return false;
 	}
 	all->store = sts_tls_store_read(fd, why, sizeof(why));
 	(void)close(fd);
 	if (all->store == NULL)
-		complain(path != NULL ? path : "the system's CA bundle", why);
+		complain(path, why);
 	return all->store != NULL;
 }
 
@@ -253,17 +253,8 @@ read_settings(struct journeys *all)
 {
 	const struct config *c = all->config;
 
-	all->rules = (struct sts_rules){ .strict_testing = c->strict_testing,
-		.loose = c->loose_wildcards,
-		.defer_txt_error = c->defer_txt_error,
-		.refresh_interval = (uint32_t)c->refresh_interval,
-		.refresh_unused = (uint32_t)c->refresh_unused,
-		.allow = c->allow_addresses.nets,
-		.allow_count = c->allow_addresses.count };
-	all->style = (struct pf_reply_style){ .exact = !c->loose_wildcards,
-		.servername = c->servername,
-		.may = says_may(c),
-		.max_reply = (size_t)c->max_reply };
+	all->rules = rules_of(c);
+	all->style = style_of(c, says_may(c));
 }
 
 static void

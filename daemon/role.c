@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cache.h"
+#include "log.h"
+#include "metrics.h"
 
 /* No file that we hand to a role is larger: a million overrides fit. */
 #define FILE_MAX (256ul * 1024 * 1024)
@@ -30,8 +32,8 @@ role_is_ours(void)
 	return fstat(ROLE_FD, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-void
-role_begin(void)
+static void
+set_signals(void)
 {
 	static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGUSR1 };
 	struct sigaction action;
@@ -45,6 +47,130 @@ role_begin(void)
 	(void)sigaction(SIGBUS, &action, NULL);
 	(void)sigaction(SIGSEGV, &action, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+bool
+role_begin(struct role *r, const char *name, ipc_on_message *on, void *arg)
+{
+	char title[16];
+
+	*r = (struct role){ .name = name };
+	set_signals();
+	(void)snprintf(title, sizeof(title), "stsd-%s", name);
+	(void)prctl(PR_SET_NAME, title); /* the executable may have another name */
+	log_open(name, LOG_LEVEL_INFO, false, false);
+	r->loop = sts_loop_new();
+	if (r->loop != NULL)
+		r->supervisor = ipc_new(r->loop, ROLE_FD, on, arg);
+	if (r->supervisor == NULL)
+		return false;
+	(void)ipc_send(r->supervisor,
+	    &(struct ipc_message){ .type = IPC_HELLO,
+		.fd = -1,
+		.text = STS_STR(STSD_VERSION) });
+	return true;
+}
+
+void
+role_run(struct role *r)
+{
+	if (sts_loop_run(r->loop) == -1)
+		r->status = ROLE_EXIT_INTERNAL;
+}
+
+void
+role_end(struct role *r)
+{
+	ipc_free(r->supervisor);
+	config_free(r->config);
+	sts_loop_free(r->loop);
+}
+
+void
+role_leave(struct role *r, int status)
+{
+	r->status = status;
+	sts_loop_stop(r->loop);
+}
+
+void
+role_fail(struct role *r, int status, const char *why)
+{
+	log_say(LOG_LEVEL_ERROR, "role-failed", "%s", why);
+	(void)ipc_send(r->supervisor,
+	    &(struct ipc_message){ .type = IPC_FAILED,
+		.fd = -1,
+		.text = sts_str_of(why) });
+	role_leave(r, status);
+}
+
+void
+role_ready(struct role *r)
+{
+	(void)ipc_send(r->supervisor,
+	    &(struct ipc_message){ .type = IPC_READY, .fd = -1 });
+}
+
+static void
+take_config(struct role *r, int fd)
+{
+	struct config_errors errors = { 0 };
+	struct sts_buf text = { 0 };
+
+	if (r->config == NULL && role_read_fd(fd, &text))
+		r->config = config_parse_text(sts_buf_str(&text), "settings", &errors);
+	if (r->config != NULL)
+		log_open(r->name, (enum log_level)r->config->log_level,
+		    r->config->log_json, r->config->syslog);
+	else
+		role_fail(r, ROLE_EXIT_INTERNAL,
+		    errors.count > 0 ? errors.lines[0] : "unreadable configuration");
+	config_errors_done(&errors);
+	sts_buf_done(&text);
+}
+
+bool
+role_handle(struct role *r, const struct ipc_message *m)
+{
+	if (m->type == IPC_HELLO) {
+		if (!sts_str_eq(m->text, STS_STR(STSD_VERSION)))
+			role_fail(r, ROLE_EXIT_INTERNAL,
+			    "the supervisor is another version");
+	} else if (m->type == IPC_CONFIG) {
+		take_config(r, m->fd);
+	} else if (m->type == IPC_CLOCK) {
+		if (m->text.n == sizeof(r->clock))
+			memcpy(&r->clock, m->text.p, sizeof(r->clock));
+	} else if (m->type == IPC_METRICS) {
+		(void)metrics_attach(m->fd);
+	} else if (m->type == IPC_PING) {
+		metrics_beat();
+		(void)ipc_send(r->supervisor,
+		    &(struct ipc_message){ .type = IPC_PONG,
+			.number = m->number,
+			.fd = -1 });
+	} else {
+		return false;
+	}
+	return true;
+}
+
+struct sts_cache *
+role_open_cache(struct role *r, bool writer)
+{
+	struct sts_cache *cache;
+	struct sts_clock_mark mark;
+	char path[4096], why[256] = "";
+
+	(void)snprintf(path, sizeof(path), "%s/cache.mdb", r->config->state_directory);
+	if (sts_cache_open(path, r->config->cache_size, writer, writer ? r->loop : NULL,
+		&cache, why, sizeof(why)) != STS_OK) {
+		role_fail(r, ROLE_EXIT_CACHE, why);
+		return NULL;
+	}
+	sts_clock_set(&r->clock, sts_cache_mark(cache, &mark) == STS_OK ? &mark : NULL);
+	sts_cache_pause(cache);
+	return cache;
 }
 
 bool

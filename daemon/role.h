@@ -5,12 +5,18 @@
 #include <stdbool.h>
 
 #include "buf.h"
+#include "cache.h"
+#include "clock.h"
+#include "config.h"
+#include "ipc.h"
+#include "loop.h"
 
 /*
- * What the answerer and the resolver begin with, and how they end. A role is started by
- * the supervisor with fd 3 alone; it ignores the signals that are meant for the
- * supervisor, dies with it, and leaves with ROLE_EXIT_CACHE when the cache file faults
- * under it (a truncated file is SIGBUS, garbage is SIGSEGV).
+ * What the answerer and the resolver have in common: how they begin, what they are sent
+ * by the supervisor, and how they end. A role is started with fd 3 alone; it ignores the
+ * signals that are meant for the supervisor, dies with it, and leaves with
+ * ROLE_EXIT_CACHE when the cache file faults under it (a truncated file is SIGBUS, garbage
+ * is SIGSEGV).
  */
 #define ROLE_FD 3
 
@@ -20,9 +26,34 @@
 #define ROLE_EXIT_CACHE 75
 #define ROLE_EXIT_CONFIG 78
 
+struct role {
+	const char *name; /* "answerer", "resolver" */
+	struct sts_loop *loop;
+	struct ipc *supervisor;
+	struct config *config; /* NULL before it came */
+	struct sts_clock_start clock;
+	int status; /* to exit with */
+};
+
 /* Is fd 3 a socket: was this process started by the supervisor? */
 bool role_is_ours(void);
-void role_begin(void);
+
+/* Takes on the role and greets the supervisor; false: no memory. on gets its messages. */
+bool role_begin(struct role *r, const char *name, ipc_on_message *on, void *arg);
+void role_run(struct role *r);
+void role_end(struct role *r);
+
+void role_leave(struct role *r, int status);
+/* Tells the supervisor why, and leaves. */
+void role_fail(struct role *r, int status, const char *why);
+void role_ready(struct role *r);
+
+/* Handles what means the same to every role: HELLO, CONFIG, CLOCK, METRICS, PING. Its
+ * descriptor stays the caller's. False: not one of these. */
+bool role_handle(struct role *r, const struct ipc_message *m);
+
+/* The cache of the configuration, and with it the clock; NULL after role_fail. */
+struct sts_cache *role_open_cache(struct role *r, bool writer);
 
 /* Everything a file descriptor holds, from its start; false: it cannot be read. */
 bool role_read_fd(int fd, struct sts_buf *to);

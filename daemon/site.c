@@ -23,14 +23,6 @@
 /* resolv.conf(5): without any server, the one on this machine. */
 #define DEFAULT_SERVER "127.0.0.1"
 
-/* Where distributions keep their bundle. */
-static const char *const bundles[] = {
-	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
-	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
-	"/etc/ssl/ca-bundle.pem",	      /* SUSE */
-	"/etc/ssl/cert.pem",		      /* BSD */
-};
-
 /* Bytes that nobody can change any more, as a file to hand on; -1 with errno. */
 static int
 sealed(const char *name, struct sts_str bytes)
@@ -175,21 +167,12 @@ holds_certificate(const char *path)
 	return found;
 }
 
-static const char *
-system_bundle(void)
-{
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
-		if (access(bundles[i], R_OK) == 0)
-			return bundles[i];
-	return NULL;
-}
-
 static void
 open_bundle(struct site *s, struct config_errors *errors)
 {
 	const char *path = s->config->ca_file;
 
-	if (path == NULL && (path = system_bundle()) == NULL) {
+	if (path == NULL && (path = file_ca_bundle()) == NULL) {
 		config_complain(errors,
 		    "ca_file: the system has no bundle of certificates at any usual place");
 		return;

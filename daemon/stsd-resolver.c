@@ -21,6 +21,7 @@
 #include "name.h"
 #include "report.h"
 #include "role.h"
+#include "rules.h"
 #include "versions.h"
 
 #define TICK_MS 1000
@@ -51,10 +52,7 @@ struct asked {
 };
 
 struct resolver {
-	struct sts_loop *loop;
-	struct ipc *supervisor;
-	struct config *config;
-	struct sts_clock_start clock;
+	struct role role;
 	struct sts_tls_store *store;
 	struct sts_resolve *resolve;
 	struct sts_fetcher *fetcher;
@@ -67,26 +65,7 @@ struct resolver {
 	unsigned ticks;
 	bool fetched_lately; /* memory of fetches is worth giving back */
 	bool stopping;
-	int status;
 };
-
-static void
-leave(struct resolver *r, int status)
-{
-	r->status = status;
-	sts_loop_stop(r->loop);
-}
-
-static void
-fail(struct resolver *r, int status, const char *why)
-{
-	log_say(LOG_LEVEL_ERROR, "resolver-failed", "%s", why);
-	(void)ipc_send(r->supervisor,
-	    &(struct ipc_message){ .type = IPC_FAILED,
-		.fd = -1,
-		.text = sts_str_of(why) });
-	leave(r, status);
-}
 
 /*
  * Answerers.
@@ -243,7 +222,7 @@ add_channel(struct resolver *r, int fd)
 
 	if (c != NULL) {
 		c->resolver = r;
-		c->ipc = ipc_new(r->loop, fd, on_answerer, c);
+		c->ipc = ipc_new(r->role.loop, fd, on_answerer, c);
 	}
 	if (c == NULL || c->ipc == NULL) { /* the answerer sees the end and asks again */
 		(void)close(fd);
@@ -271,7 +250,7 @@ on_event(void *arg, const struct sts_event *event)
 	/* A damaged file is never served from: the supervisor moves it aside. */
 	if (event->what == STS_EVENT_TROUBLE &&
 	    (event->err == STS_ERR_CACHE_ENTRY || sts_cache_is_damaged(r->cache)))
-		leave(r, ROLE_EXIT_CACHE);
+		role_leave(&r->role, ROLE_EXIT_CACHE);
 }
 
 static void
@@ -322,7 +301,7 @@ on_tick(void *arg)
 	}
 	r->ticks++;
 	if (r->stopping && is_idle(r))
-		leave(r, 0);
+		role_leave(&r->role, 0);
 	(void)sts_timer_set(r->tick, TICK_MS);
 }
 
@@ -354,119 +333,72 @@ write_statistics(struct resolver *r)
 /*
  * Beginning.
  */
-static struct sts_rules
-rules_of(const struct config *c)
-{
-	return (struct sts_rules){ .strict_testing = c->strict_testing,
-		.loose = c->loose_wildcards,
-		.defer_txt_error = c->defer_txt_error,
-		.refresh_interval = (uint32_t)c->refresh_interval,
-		.refresh_unused = (uint32_t)c->refresh_unused,
-		.allow = c->allow_addresses.nets,
-		.allow_count = c->allow_addresses.count };
-}
-
-static bool
-open_cache(struct resolver *r)
-{
-	struct sts_clock_mark mark;
-	char path[4096], why[256] = "";
-	enum sts_err err;
-
-	(void)snprintf(path, sizeof(path), "%s/cache.mdb", r->config->state_directory);
-	err = sts_cache_open(path, r->config->cache_size, true, r->loop, &r->cache, why,
-	    sizeof(why));
-	if (err != STS_OK) {
-		fail(r, ROLE_EXIT_CACHE, why);
-		return false;
-	}
-	sts_clock_set(&r->clock,
-	    sts_cache_mark(r->cache, &mark) == STS_OK ? &mark : NULL);
-	sts_cache_pause(r->cache);
-	return true;
-}
-
 static bool
 make_engine(struct resolver *r)
 {
-	const struct config *c = r->config;
+	const struct config *c = r->role.config;
 	struct sts_fetcher_config fetcher = { .timeout_ms = c->fetch_timeout_ms,
 		.port = (uint16_t)c->https_port,
 		.allow = r->rules.allow,
 		.allow_count = r->rules.allow_count,
 		.store = r->store };
-	struct sts_engine_config engine = { .loop = r->loop,
+	struct sts_engine_config engine = { .loop = r->role.loop,
 		.cache = r->cache,
 		.rules = &r->rules,
 		.max_lookups = (unsigned)c->max_lookups,
 		.max_fetches = (unsigned)c->max_fetches,
 		.answer_ms = c->answer_timeout_ms };
 
-	r->resolve = sts_resolve_new(r->loop,
+	r->resolve = sts_resolve_new(r->role.loop,
 	    c->dns_servers != NULL ? c->dns_servers : "127.0.0.1", c->dns_timeout_ms);
-	r->fetcher = sts_fetcher_new(r->loop, &fetcher);
+	r->fetcher = sts_fetcher_new(r->role.loop, &fetcher);
 	if (r->resolve == NULL || r->fetcher == NULL)
 		return false;
 	sts_resolve_observe(r->resolve, on_asked, r);
 	engine.resolve = r->resolve;
 	engine.fetcher = r->fetcher;
 	r->engine = sts_engine_new(&engine, on_event, r);
-	r->tick = sts_timer_new(r->loop, on_tick, r);
+	r->tick = sts_timer_new(r->role.loop, on_tick, r);
 	return r->engine != NULL && r->tick != NULL && sts_engine_refresh(r->engine) == 0;
 }
 
 static void
 go(struct resolver *r)
 {
-	if (r->config == NULL || r->store == NULL) {
-		fail(r, ROLE_EXIT_INTERNAL, "no configuration or no trust anchors");
+	if (r->role.config == NULL || r->store == NULL) {
+		role_fail(&r->role, ROLE_EXIT_INTERNAL,
+		    "no configuration or no trust anchors");
 		return;
 	}
-	r->rules = rules_of(r->config);
-	if (!open_cache(r))
+	r->rules = rules_of(r->role.config);
+	r->cache = role_open_cache(&r->role, true);
+	if (r->cache == NULL)
 		return;
 	if (!make_engine(r)) {
-		fail(r, ROLE_EXIT_INTERNAL, "out of memory");
+		role_fail(&r->role, ROLE_EXIT_INTERNAL, "out of memory");
 		return;
 	}
 	on_tick(r);
-	(void)ipc_send(r->supervisor,
-	    &(struct ipc_message){ .type = IPC_READY, .fd = -1 });
+	role_ready(&r->role);
 }
 
 static void
 on_stop(void *arg)
 {
-	leave(arg, 0);
+	struct resolver *r = arg;
+
+	role_leave(&r->role, 0);
 }
 
 static void
 stop(struct resolver *r)
 {
 	r->stopping = true;
-	r->stop = sts_timer_new(r->loop, on_stop, r);
+	r->stop = sts_timer_new(r->role.loop, on_stop, r);
 	if (r->stop == NULL || r->engine == NULL || is_idle(r))
-		leave(r, 0);
+		role_leave(&r->role, 0);
 	else
 		(void)sts_timer_set(r->stop, STOP_MS);
-}
-
-static void
-take_config(struct resolver *r, int fd)
-{
-	struct config_errors errors = { 0 };
-	struct sts_buf text = { 0 };
-
-	if (role_read_fd(fd, &text))
-		r->config = config_parse_text(sts_buf_str(&text), "settings", &errors);
-	if (r->config != NULL)
-		log_open("resolver", (enum log_level)r->config->log_level,
-		    r->config->log_json, r->config->syslog);
-	else
-		fail(r, ROLE_EXIT_INTERNAL,
-		    errors.count > 0 ? errors.lines[0] : "unreadable configuration");
-	config_errors_done(&errors);
-	sts_buf_done(&text);
 }
 
 static void
@@ -476,59 +408,27 @@ take_anchors(struct resolver *r, int fd)
 
 	r->store = sts_tls_store_read(fd, why, sizeof(why));
 	if (r->store == NULL)
-		fail(r, ROLE_EXIT_INTERNAL, why);
+		role_fail(&r->role, ROLE_EXIT_INTERNAL, why);
 }
 
 /* A message from the supervisor; false when its file descriptor was taken. */
 static bool
 handle(struct resolver *r, const struct ipc_message *m)
 {
-	switch (m->type) {
-	case IPC_HELLO:
-		if (!sts_str_eq(m->text, STS_STR(STSD_VERSION)))
-			fail(r, ROLE_EXIT_INTERNAL, "the supervisor is another version");
-		break;
-	case IPC_CONFIG:
-		take_config(r, m->fd);
-		break;
-	case IPC_CLOCK:
-		if (m->text.n == sizeof(r->clock))
-			memcpy(&r->clock, m->text.p, sizeof(r->clock));
-		break;
-	case IPC_METRICS:
-		(void)metrics_attach(m->fd);
-		break;
-	case IPC_CA:
-		take_anchors(r, m->fd);
-		break;
-	case IPC_CHANNEL:
+	if (m->type == IPC_CHANNEL) {
 		add_channel(r, m->fd);
 		return false;
-	case IPC_GO:
-		go(r);
-		break;
-	case IPC_DRAIN:
-	case IPC_STOP:
-		stop(r);
-		break;
-	case IPC_PING:
-		(void)ipc_send(r->supervisor,
-		    &(struct ipc_message){ .type = IPC_PONG,
-			.number = m->number,
-			.fd = -1 });
-		break;
-	case IPC_LEVEL:
-		write_statistics(r);
-		break;
-	case IPC_OVERRIDES:
-	case IPC_LISTENER:
-	case IPC_READY:
-	case IPC_PONG:
-	case IPC_FAILED:
-	case IPC_ASK:
-	case IPC_TOLD:
-		break;
 	}
+	if (role_handle(&r->role, m))
+		return true;
+	if (m->type == IPC_CA)
+		take_anchors(r, m->fd);
+	else if (m->type == IPC_GO)
+		go(r);
+	else if (m->type == IPC_DRAIN || m->type == IPC_STOP)
+		stop(r);
+	else if (m->type == IPC_LEVEL)
+		write_statistics(r);
 	return true;
 }
 
@@ -538,7 +438,7 @@ on_supervisor(void *arg, const struct ipc_message *m)
 	struct resolver *r = arg;
 
 	if (m == NULL) /* nobody is left who would hand us questions */
-		leave(r, 0);
+		role_leave(&r->role, 0);
 	else if (handle(r, m) && m->fd != -1)
 		(void)close(m->fd);
 }
@@ -553,20 +453,18 @@ end(struct resolver *r)
 	sts_engine_free(r->engine);
 	sts_fetcher_free(r->fetcher);
 	sts_resolve_free(r->resolve);
-	if (r->status != ROLE_EXIT_CACHE)
+	if (r->role.status != ROLE_EXIT_CACHE)
 		sts_cache_close(r->cache);
 	sts_tls_store_free(r->store);
 	sts_timer_free(r->tick);
 	sts_timer_free(r->stop);
-	ipc_free(r->supervisor);
-	config_free(r->config);
-	sts_loop_free(r->loop);
+	role_end(&r->role);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct resolver r = { .status = 0 };
+	struct resolver r = { .stopping = false };
 
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		versions_print("stsd-resolver", stdout);
@@ -576,21 +474,13 @@ main(int argc, char **argv)
 		fputs("stsd-resolver: a part of stsd(8), which starts it\n", stderr);
 		return ROLE_EXIT_USAGE;
 	}
-	role_begin();
-	log_open("resolver", LOG_LEVEL_INFO, false, false);
-	if (nice(NICENESS) == -1)
-		log_say(LOG_LEVEL_DEBUG, "nice", "%s", strerror(errno));
-	r.loop = sts_loop_new();
-	if (r.loop != NULL)
-		r.supervisor = ipc_new(r.loop, ROLE_FD, on_supervisor, &r);
-	if (r.supervisor == NULL)
-		return ROLE_EXIT_INTERNAL;
-	(void)ipc_send(r.supervisor,
-	    &(struct ipc_message){ .type = IPC_HELLO,
-		.fd = -1,
-		.text = STS_STR(STSD_VERSION) });
-	if (sts_loop_run(r.loop) == -1)
-		r.status = ROLE_EXIT_INTERNAL;
+	if (role_begin(&r.role, "resolver", on_supervisor, &r)) {
+		if (nice(NICENESS) == -1)
+			log_say(LOG_LEVEL_DEBUG, "nice", "%s", strerror(errno));
+		role_run(&r.role);
+	} else {
+		r.role.status = ROLE_EXIT_INTERNAL;
+	}
 	end(&r);
-	return r.status;
+	return r.role.status;
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "rules.h"
+
+struct sts_rules
+rules_of(const struct config *c)
+{
+	return (struct sts_rules){ .strict_testing = c->strict_testing,
+		.loose = c->loose_wildcards,
+		.defer_txt_error = c->defer_txt_error,
+		.refresh_interval = (uint32_t)c->refresh_interval,
+		.refresh_unused = (uint32_t)c->refresh_unused,
+		.allow = c->allow_addresses.nets,
+		.allow_count = c->allow_addresses.count };
+}
+
+struct pf_reply_style
+style_of(const struct config *c, bool may)
+{
+	return (struct pf_reply_style){ .exact = !c->loose_wildcards,
+		.servername = c->servername,
+		.may = may,
+		.max_reply = (size_t)c->max_reply };
+}
