@@ -404,11 +404,13 @@ stop(struct resolver *r)
 static void
 take_anchors(struct resolver *r, int fd)
 {
-	char why[256] = "";
+	char why[256] = "", text[300];
 
 	r->store = sts_tls_store_read(fd, why, sizeof(why));
-	if (r->store == NULL)
-		role_fail(&r->role, ROLE_EXIT_INTERNAL, why);
+	if (r->store != NULL)
+		return;
+	(void)snprintf(text, sizeof(text), "ca_file: %s", why);
+	role_fail(&r->role, ROLE_EXIT_CONFIG, text);
 }
 
 /* A message from the supervisor; false when its file descriptor was taken. */

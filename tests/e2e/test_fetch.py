@@ -212,12 +212,15 @@ def policy_file(world, text, reply):
     same(world.stsd().start().ask(domain.name), reply.replace("%", domain.secure))
 
 
-@case("ca_file without a certificate: refused at the start")
-def empty_ca(world):
+@table("ca_file refused at the start", [
+    ("without a certificate", ""),
+    ("with one that is none", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+])
+def wrong_ca(world, text):
     stsd = world.stsd()
-    with open(stsd.folder + "/empty.pem", "w", encoding="utf-8"):
-        pass
-    stsd.settings["ca_file"] = stsd.folder + "/empty.pem"
+    with open(stsd.folder + "/wrong.pem", "w", encoding="utf-8") as file:
+        file.write(text)
+    stsd.settings["ca_file"] = stsd.folder + "/wrong.pem"
     stsd.launch()
-    same(stsd.wait() != 0, True, "an error")
-    contains(stsd.log(), "empty.pem")
+    same(stsd.wait(), 78, "status")
+    contains(stsd.log(), "ca_file")
