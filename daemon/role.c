@@ -89,7 +89,8 @@ role_end(struct role *r)
 void
 role_leave(struct role *r, int status)
 {
-	r->status = status;
+	if (r->status == 0) /* what comes after the first reason follows from it */
+		r->status = status;
 	sts_loop_stop(r->loop);
 }
 
