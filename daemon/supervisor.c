@@ -64,12 +64,14 @@ struct supervisor {
 	struct sts_timer *tick, *reload_timer, *renew_timer, *watchdog;
 	struct sts_signal *signals[5];
 	unsigned ticks;
+	int64_t ticked_ms;	  /* when time passed last */
 	int64_t resolver_seen_ms; /* when any resolver last answered */
 	int64_t crashed_ms;	  /* the last crash; 0: none */
 	int64_t stopping_ms;	  /* when we were told to stop */
 	int64_t renewed_ms, renew_delay_ms;
 	unsigned renewals; /* before anything worked */
 	bool announced;	   /* all worked once: the service manager knows */
+	bool follow_again; /* a candidate failed: the new resolv.conf is not in force */
 	bool reload_again;
 	bool reload_failed;
 	bool renewing; /* all processes end, because the cache goes aside */
@@ -379,6 +381,7 @@ commit_reload(struct supervisor *s)
 
 	s->crew = s->next;
 	s->next = NULL;
+	s->follow_again = false;
 	drop_candidate(s);
 	for (struct child *one = s->children; one != NULL; one = one->next) {
 		if (one->state == CHILD_STOPPING || crew_has(s->crew, one))
@@ -526,6 +529,7 @@ start_candidate(struct supervisor *s)
 	    crew_site(s->crew)->config->dns_servers);
 	drop_candidate(s);
 	s->candidate = child_new(&start, CHILD_RESOLVER);
+	s->follow_again = s->candidate == NULL;
 	if (s->candidate == NULL)
 		log_say(LOG_LEVEL_ERROR, "start-failed", "resolver: %s", strerror(errno));
 	else
@@ -549,8 +553,9 @@ static void
 follow_resolvconf(struct supervisor *s)
 {
 	/* A reload reads it anyway. */
-	if (s->next == NULL && !s->renewing && !s->stopping &&
-	    site_follow(crew_site(s->crew)) == 1)
+	if (s->next != NULL || s->renewing || s->stopping)
+		return;
+	if (site_follow(crew_site(s->crew)) == 1 || s->follow_again)
 		start_candidate(s);
 }
 
@@ -643,6 +648,7 @@ vacate(struct supervisor *s, struct child *c, int status)
 
 	if (c == s->candidate) {
 		s->candidate = NULL;
+		s->follow_again = !s->renewing;
 	} else if (s->stopping && crew_has(s->next, c)) {
 		crew_forget(s->next, c);
 	} else if (crew_has(s->next, c)) {
@@ -799,11 +805,28 @@ check_child(struct supervisor *s, struct child *c)
 	}
 }
 
+/* Where all of us were paused, as a container is, nobody was asked: the time that we
+ * missed ourselves is no silence of theirs. */
+static void
+forgive_pause(struct supervisor *s)
+{
+	int64_t now = sts_loop_ms(s->loop), late = now - s->ticked_ms - TICK_MS;
+
+	s->ticked_ms = now;
+	if (late <= TICK_MS)
+		return;
+	for (struct child *c = s->children; c != NULL; c = c->next)
+		c->seen_ms = c->seen_ms + late < now ? c->seen_ms + late : now;
+	s->resolver_seen_ms =
+	    s->resolver_seen_ms + late < now ? s->resolver_seen_ms + late : now;
+}
+
 static void
 on_tick(void *arg)
 {
 	struct supervisor *s = arg;
 
+	forgive_pause(s);
 	for (struct child *c = s->children; c != NULL; c = c->next)
 		check_child(s, c);
 	if (s->ticks % PING_TICKS == 0)
@@ -985,7 +1008,7 @@ run(struct supervisor *s, struct site *site)
 	s->crew = make_crew(s, site);
 	if (s->crew == NULL)
 		return cannot_start(ROLE_EXIT_INTERNAL, strerror(ENOMEM));
-	s->resolver_seen_ms = sts_loop_ms(s->loop);
+	s->resolver_seen_ms = s->ticked_ms = sts_loop_ms(s->loop);
 	open_http(s);
 	metrics_set_reload_ok(1);
 	metrics_beat();

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """DNS as it is: aliases, truncation, several servers, servers that come and go; and how
 many questions a lookup may cost."""
+import os
+import signal
 import threading
 from time import monotonic
 
@@ -84,6 +86,22 @@ def silent(world):
     began = monotonic()
     same(stsd.ask(world.new_name()), NOTFOUND)
     within(monotonic() - began, 0, 4, "seconds")
+
+
+@case("resolv.conf is followed, though the new resolver is killed before it works")
+def resolv_conf_killed(world):
+    try:
+        stsd = world.stsd(dns_servers=None).start()
+        before, asked = stsd.processes()["resolver"], world.dns.by_server["127.0.0.3"]
+        namespace.write_atomically("/etc/resolv.conf", "nameserver 127.0.0.3\n")
+        end = monotonic() + 10
+        while not (new := set(stsd.processes()["resolver"]) - set(before)):
+            within(monotonic(), 0, end, "time")  # it will work within milliseconds: no rest
+        os.kill(new.pop(), signal.SIGKILL)
+        wait.until(lambda: stsd.ask(world.new_name()) == NOTFOUND
+                   and world.dns.by_server["127.0.0.3"] > asked, "the new server is asked")
+    finally:
+        namespace.write_atomically("/etc/resolv.conf", "nameserver 127.0.0.1\n")
 
 
 @case("resolv.conf is followed, also when it is replaced by rename")

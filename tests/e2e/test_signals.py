@@ -237,6 +237,24 @@ def journal(world):
         same(bool(lines) and all(line[0] == "<" for line in lines), True, f"lines of {role}")
 
 
+@case("paused as a whole for half a minute, as containers are: nobody is taken to hang")
+def paused(world):
+    stsd = world.stsd().start()
+    pids = [pid for group in stsd.processes().values() for pid in group]
+    with stsd.client() as client:
+        same(client.ask("localhost"), NOTFOUND)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        end = monotonic() + 32
+        wait.until(lambda: monotonic() > end, "half a minute", 40)
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
+        end = monotonic() + 2  # two looks of the supervisor
+        wait.until(lambda: monotonic() > end, "two seconds")
+        same(client.ask("localhost"), NOTFOUND)
+    same(stsd.stop(), 0, "status")
+
+
 @case("USR1 writes statistics to the log")
 def usr1(world):
     stsd = world.stsd().start()
