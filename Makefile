@@ -94,6 +94,13 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(PURE)
 $(B)/tests/io/%: $(B)/tests/io/%.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_all)
 
+# Where things are installed is built in: other places, other objects.
+PATHS = $(SYSCONFDIR) $(LIBEXECDIR) $(VERSION)
+$(B)/paths: force
+	@mkdir -p $(@D)
+	@echo '$(PATHS)' | cmp -s - $@ || echo '$(PATHS)' >$@
+$(call objs,daemon/*.c): $(B)/paths
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -155,7 +162,8 @@ uninstall:
 
 clean: ; rm -rf build
 
-.PHONY: all tests check unit sim replay io e2e lint demo mutate deps deps-demo deps-check install \
+force:
+.PHONY: force all tests check unit sim replay io e2e lint demo mutate deps deps-demo deps-check install \
         uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -40,6 +40,9 @@
 #define BESIDE_GAP_MS 5000
 #define RECENT 1024 /* domains remembered for that; a power of two */
 
+/* Looks that wait for a resolver that does not read: more are not worth their memory. */
+#define QUEUE_MAX 1000
+
 #define DAY 86400
 
 #define OVERLOADED_LOG_MS 60000
@@ -392,7 +395,7 @@ look_beside(struct answerer *a, const struct sts_key *key, uint32_t flags)
 	uint32_t hash = hash_of(domain_of(key));
 	int64_t now_ms = a->us / 1000;
 
-	if (a->resolver == NULL)
+	if (a->resolver == NULL || ipc_queued(a->resolver) > QUEUE_MAX)
 		return;
 	if (a->recent[hash % RECENT].hash == hash &&
 	    now_ms - a->recent[hash % RECENT].at_ms < BESIDE_GAP_MS)
