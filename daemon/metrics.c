@@ -407,10 +407,11 @@ metrics_page_end(struct metrics_page *ended)
 	for (size_t i = 0; i < COUNT(families); i++) {
 		const struct family *f = &families[i];
 
-		if (!is_kept(f->kind))
-			continue;
 		for (size_t s = f->at; s < f->at + family_slots(f); s++)
-			add(s, get(ended, s));
+			if (is_kept(f->kind))
+				add(s, get(ended, s));
+			else if (f->kind == LATEST && get(ended, s) != 0)
+				set(s, get(ended, s));
 	}
 	munmap(ended, metrics_page_size());
 }

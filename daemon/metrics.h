@@ -15,7 +15,8 @@
  * Counters in a page of memory: each process has one of its own (a sealed memfd from the
  * supervisor), and is its only writer (relaxed loads and stores, no locks); the supervisor
  * reads all pages, so that the numbers are there whatever else is stuck. The totals of a
- * process that ended are added to the supervisor's own page. Names, help texts, types and
+ * process that ended are added to the supervisor's own page, and what it said last of the
+ * cache stays there until another one says it. Names, help texts, types and
  * labels stand in one table in metrics.c (contract: section 8 of the manual's METRICS).
  *
  * Before metrics_attach a process counts into a private page: nothing needs to ask.
