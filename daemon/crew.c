@@ -31,7 +31,7 @@ static void
 slot_start(struct slot *slot)
 {
 	struct crew *crew = slot->crew;
-	struct child *resolver = crew_resolver(crew);
+	struct child *resolver = crew->slots[0].child;
 
 	slot->child = child_new(&crew->config.start, slot->role);
 	if (slot->child == NULL) {
@@ -41,6 +41,8 @@ slot_start(struct slot *slot)
 		(void)sts_timer_set(slot->restart, slot->delay_ms);
 		return;
 	}
+	/* Before the resolver works: questions wait in the channel, so that nothing is
+	 * answered without the look that is due. */
 	if (slot->role == CHILD_ANSWERER && resolver != NULL)
 		(void)child_connect(slot->child, resolver);
 	crew->config.on_started(crew->config.arg, slot->child);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "buf.h"
-#include "limits.h"
+#include "bounds.h"
 #include "netstring.h"
 #include "query_exit.h"
 #include "query_keep.h"

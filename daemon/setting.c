@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kind.h"
-#include "limits.h"
+#include "bounds.h"
 #include "log.h"
 
 #define DAY UINT64_C(86400)

@@ -85,17 +85,6 @@ static void reload(struct supervisor *s);
 /*
  * All processes.
  */
-static void
-on_started(void *arg, struct child *c)
-{
-	struct supervisor *s = arg;
-	struct child **at = &s->children;
-
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = c;
-}
-
 static struct child *
 child_of(struct supervisor *s, pid_t pid)
 {
@@ -127,6 +116,19 @@ connect_all(struct supervisor *s, struct crew *crew, struct child *resolver)
 		if (crew_has(crew, c) || (crew == s->crew && c->state == CHILD_DRAINING))
 			(void)child_connect(c, resolver);
 	}
+}
+
+static void
+on_started(void *arg, struct child *c)
+{
+	struct supervisor *s = arg;
+	struct child **at = &s->children;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = c;
+	if (c->role == CHILD_RESOLVER && crew_has(s->crew, c))
+		connect_all(s, s->crew, c);
 }
 
 static size_t
@@ -585,8 +587,6 @@ on_child_ready(void *arg, struct child *c)
 		if (crew_is_ready(s->next))
 			commit_reload(s);
 	} else if (crew_has(s->crew, c)) {
-		if (c->role == CHILD_RESOLVER)
-			connect_all(s, s->crew, c);
 		if (!s->announced && crew_is_ready(s->crew))
 			announce(s);
 	}

@@ -8,7 +8,7 @@
 
 #include "buf.h"
 #include "err.h"
-#include "limits.h"
+#include "bounds.h"
 #include "policy.h"
 #include "str.h"
 
@@ -36,7 +36,7 @@ struct sts_entry {
 
 	/* The record, as of the last look. */
 	int64_t record_at;
-	uint32_t record_ttl;	 /* already inside the bounds of limits.h */
+	uint32_t record_ttl;	 /* already inside the bounds of bounds.h */
 	enum sts_err record_err; /* STS_OK: record_id is valid */
 	int16_t record_ede;
 	struct sts_str record_id;

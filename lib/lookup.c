@@ -122,7 +122,30 @@ has_host(const struct sts_fact *f, struct sts_str host)
 	return false;
 }
 
-/* Puts the answer's hosts first, then those that were seen within the last hour. */
+static bool
+comes_before(const struct sts_mx_seen *a, const struct sts_mx_seen *b)
+{
+	return a->preference != b->preference ? a->preference < b->preference
+					      : sts_str_cmp(a->host, b->host) < 0;
+}
+
+/* Keeps the hosts in order, so that a resolver that turns its answers around does not
+ * change the reply; the last ones go when there are too many. */
+static void
+insert_host(struct sts_entry *e, struct sts_mx_seen host)
+{
+	size_t at;
+
+	if (e->mx_count < STS_MX_MAX)
+		e->mx_count++;
+	else if (!comes_before(&host, &e->mx[STS_MX_MAX - 1]))
+		return;
+	for (at = e->mx_count - 1; at > 0 && comes_before(&host, &e->mx[at - 1]); at--)
+		e->mx[at] = e->mx[at - 1];
+	e->mx[at] = host;
+}
+
+/* The hosts of the answer, and, while there is room, others of the last hour. */
 static void
 learn_hosts(struct sts_entry *e, const struct sts_fact *f)
 {
@@ -131,14 +154,15 @@ learn_hosts(struct sts_entry *e, const struct sts_fact *f)
 	sts_entry_copy(&before, e);
 	e->mx_count = 0;
 	e->mx_null = f->count == 1 && f->texts[0].n == 0;
-	for (size_t i = 0; i < f->count && e->mx_count < STS_MX_MAX; i++)
+	for (size_t i = 0; i < f->count; i++)
 		if (f->texts[i].n > 0)
-			e->mx[e->mx_count++] =
-			    (struct sts_mx_seen){ f->at, f->preferences[i], f->texts[i] };
+			insert_host(e,
+			    (struct sts_mx_seen){ f->at, f->preferences[i],
+				f->texts[i] });
 	for (size_t i = 0; i < before.mx_count && e->mx_count < STS_MX_MAX; i++)
 		if (f->at - before.mx[i].seen < STS_MX_MEMORY &&
 		    !has_host(f, before.mx[i].host))
-			e->mx[e->mx_count++] = before.mx[i];
+			insert_host(e, before.mx[i]);
 }
 
 static void

@@ -2,7 +2,7 @@
 /* A policy's patterns against the MX hosts; see match.h. */
 #include "match.h"
 
-#include "limits.h"
+#include "bounds.h"
 #include "name.h"
 
 /* The domain's hosts: those of its MX, or one, its own name. */

@@ -22,7 +22,7 @@
 #include <string.h>
 
 #include "addr.h"
-#include "limits.h"
+#include "bounds.h"
 #include "name.h"
 
 /* RFC 8461 section 3.2: 1*10(DIGIT). */

@@ -11,7 +11,7 @@
  */
 #include "reply.h"
 
-#include "limits.h"
+#include "bounds.h"
 #include "match.h"
 #include "name.h"
 #include "policy.h"

@@ -23,7 +23,7 @@
 #include <curl/curl.h>
 
 #include "buf.h"
-#include "limits.h"
+#include "bounds.h"
 #include "response.h"
 
 #define POLICY_PATH "/.well-known/mta-sts.txt"

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "err.h"
-#include "limits.h"
+#include "bounds.h"
 #include "str.h"
 
 /*

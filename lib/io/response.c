@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 #define QUOTE_MAX 200
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "netstring.h"
 #include "socketmap.h"
 

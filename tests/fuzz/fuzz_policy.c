@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "addr.h"
-#include "limits.h"
+#include "bounds.h"
 #include "name.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

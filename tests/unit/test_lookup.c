@@ -218,15 +218,20 @@ test_hosts(void)
 						 : n));
 		CHECK("no null MX", !l.entry.mx_null);
 		CHECK("EDE", l.entry.mx_ede == 7);
-		CHECK("preference", l.entry.mx[0].preference == 1000);
-		CHECK("host", sts_str_eq(l.entry.mx[0].host, hosts[0]));
+		/* The later ones are preferred; of one host alone, mx1 was. */
+		CHECK("preference", l.entry.mx[0].preference == (n == 1 ? 10 : 1001 - n));
+		CHECK("host", sts_str_eq(l.entry.mx[0].host, hosts[n == 1 ? 1 : n - 1]));
+		CHECK("the last one",
+		    l.entry.mx[l.entry.mx_count - 1].preference ==
+			(n > STS_MX_MAX ? 1000 - (n - STS_MX_MAX) : 1000));
 	}
 	e.mx[0].host = STS_STR("old.example.com");
 	sts_lookup_start(&l, DOMAIN, &e, STS_START_ASKED, &rules);
 	tell_record();
 	sts_lookup_tell(&l, STS_NEED_MX, &mx, NOW);
 	(void)sts_lookup_run(&l, NOW);
-	CHECK("no room for an old one", l.entry.mx_count == STS_MX_MAX);
+	CHECK("no room for an old one",
+	    l.entry.mx_count == STS_MX_MAX && l.entry.mx[0].preference != 10);
 	e.mx[0].host = STS_STR("mx1.example.com");
 	hosts[0] = STS_STR("");
 	mx.count = 1;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "test.h"
 
 int test_failed;

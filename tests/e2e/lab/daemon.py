@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from time import monotonic_ns
 
 from . import socketmap, wait
 
@@ -165,11 +164,8 @@ class Stsd:
         return self.wait()
 
     def restart(self, later=0):
-        """While the resolver starts, the cache answers unlooked at: so wait for it."""
         self.stop()
-        self.start(later)
-        self.ask(f"never-asked-{monotonic_ns()}.test.example")
-        return self
+        return self.start(later)
 
     def kill(self):
         """Everything, at once."""

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef STS_LIMITS_H
-#define STS_LIMITS_H
+#ifndef STS_BOUNDS_H
+#define STS_BOUNDS_H
 
 /*
  * Every number that bounds or times something, with its reason. Times are in
