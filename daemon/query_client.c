@@ -11,8 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "bounds.h"
+#include "buf.h"
 #include "netstring.h"
 #include "query_exit.h"
 #include "query_keep.h"

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "kind.h"
 #include "bounds.h"
+#include "kind.h"
 #include "log.h"
 
 #define DAY UINT64_C(86400)

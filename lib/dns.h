@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
 #include "bounds.h"
+#include "err.h"
 #include "str.h"
 
 /*

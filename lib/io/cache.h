@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bounds.h"
 #include "clock.h"
 #include "err.h"
-#include "bounds.h"
 #include "loop.h"
 #include "policy.h"
 #include "str.h"

@@ -22,8 +22,8 @@
 
 #include <curl/curl.h>
 
-#include "buf.h"
 #include "bounds.h"
+#include "buf.h"
 #include "response.h"
 
 #define POLICY_PATH "/.well-known/mta-sts.txt"

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-#include "err.h"
 #include "bounds.h"
+#include "err.h"
 #include "str.h"
 
 /*
