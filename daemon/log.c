@@ -41,12 +41,6 @@ static const struct {
 	[LOG_LEVEL_DEBUG] = { "debug", 7 },
 };
 
-const char *
-log_level_text(enum log_level level)
-{
-	return levels[level].text;
-}
-
 void
 log_time_text(int64_t seconds, char out[LOG_TIME_TEXT])
 {

@@ -49,8 +49,6 @@ void log_end(void);
 void log_say(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-const char *log_level_text(enum log_level level);
-
 /* "2026-11-22T10:00:00Z" */
 #define LOG_TIME_TEXT 32
 void log_time_text(int64_t seconds, char out[LOG_TIME_TEXT]);

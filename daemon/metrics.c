@@ -141,7 +141,6 @@ static const struct family {
 
 struct metrics_page {
 	_Atomic uint64_t pid;
-	_Atomic uint64_t beat; /* milliseconds of CLOCK_BOOTTIME; 0: none yet */
 	_Atomic uint64_t slot[SLOTS];
 };
 
@@ -315,10 +314,6 @@ metrics_beat(void)
 		add(CPU_US, (uint64_t)(us - counted_us));
 		counted_us = us;
 	}
-	if (clock_gettime(CLOCK_BOOTTIME, &now) == 0)
-		atomic_store_explicit(&page->beat,
-		    (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
-		    memory_order_relaxed);
 	atomic_store_explicit(&page->pid, (uint64_t)getpid(), memory_order_relaxed);
 }
 
@@ -414,12 +409,6 @@ metrics_page_end(struct metrics_page *ended)
 				set(s, get(ended, s));
 	}
 	munmap(ended, metrics_page_size());
-}
-
-int64_t
-metrics_page_beat(const struct metrics_page *of)
-{
-	return (int64_t)atomic_load_explicit(&of->beat, memory_order_relaxed);
 }
 
 /* Our page and those of the children, oldest first. */

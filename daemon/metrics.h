@@ -17,7 +17,7 @@
  * reads all pages, so that the numbers are there whatever else is stuck. The totals of a
  * process that ended are added to the supervisor's own page, and what it said last of the
  * cache stays there until another one says it. Names, help texts, types and
- * labels stand in one table in metrics.c (contract: section 8 of the manual's METRICS).
+ * labels stand in one table in metrics.c; stsd(8) lists them.
  *
  * Before metrics_attach a process counts into a private page: nothing needs to ask.
  */
@@ -46,7 +46,7 @@ void metrics_set_connections(uint64_t n);
 void metrics_set_lookups(uint64_t in_flight);
 void metrics_set_dnssec_ok(int ok);
 void metrics_set_reload_ok(int ok);
-/* "The loop turned": read by the supervisor for /health. Milliseconds, CLOCK_BOOTTIME. */
+/* Notes what this process has used of the CPU: from time to time, from its loop. */
 void metrics_beat(void);
 
 struct metrics_page;
@@ -56,7 +56,6 @@ int metrics_attach(int fd); /* maps the supervisor's page into this process */
 /* Supervisor: a new sealed page for a child; -1 with errno. */
 struct metrics_page *metrics_page_new(int *fd);
 void metrics_page_end(struct metrics_page *page); /* adds its totals to ours, unmaps */
-int64_t metrics_page_beat(const struct metrics_page *page);
 /* The exposition (text format 0.0.4) of our page and those of all children. */
 void metrics_print(struct sts_buf *to, struct metrics_page *const *pages, size_t count);
 /* Names and help of every metric, for the manual's check. */
