@@ -776,7 +776,7 @@ handle(struct answerer *a, const struct ipc_message *m)
 		clients_stop_listening(a->clients);
 	} else if (m->type == IPC_STOP) {
 		stop(a);
-	} else if (m->type == IPC_LEVEL) {
+	} else if (m->type == IPC_STATISTICS) {
 		write_statistics(a);
 	}
 	return true;

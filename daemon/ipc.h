@@ -34,7 +34,7 @@ enum ipc_type {
 	IPC_DRAIN, /* no more accepting; serve what is connected; exit when none is left */
 	IPC_STOP,  /* answer what is in flight within 5 s, then exit 0 */
 	IPC_PING,  /* number: comes back in IPC_PONG */
-	IPC_LEVEL, /* number: 1 = write statistics to the log now */
+	IPC_STATISTICS, /* write them to the log now */
 
 	/* role -> supervisor */
 	IPC_READY, /* working */

@@ -429,7 +429,7 @@ handle(struct resolver *r, const struct ipc_message *m)
 		go(r);
 	else if (m->type == IPC_DRAIN || m->type == IPC_STOP)
 		stop(r);
-	else if (m->type == IPC_LEVEL)
+	else if (m->type == IPC_STATISTICS)
 		write_statistics(r);
 	return true;
 }
