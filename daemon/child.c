@@ -268,5 +268,5 @@ child_ping(struct child *c)
 void
 child_show_statistics(struct child *c)
 {
-	tell(c, IPC_STATISTICS, 1, -1);
+	tell(c, IPC_STATISTICS, 0, -1);
 }
