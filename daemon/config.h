@@ -40,7 +40,7 @@ struct config {
 	char *dns_servers; /* "192.0.2.1 [2001:db8::1]:5353"; NULL: resolv.conf's */
 	int64_t dns_timeout_ms;
 	int dnssec;		 /* CONFIG_AUTO; CONFIG_ON: trust; CONFIG_OFF */
-	int dane;		 /* CONFIG_OFF */
+	int dane;		 /* CONFIG_*; config_does_dane decides what auto is */
 	char *postfix_directory; /* NULL: none, as if it held no main.cf */
 	int permissive_reply;	 /* CONFIG_REPLY_*; config_says_may decides */
 	bool strict_testing;
@@ -121,6 +121,14 @@ const char *config_listen_parse(const char *text, struct config_listen *out);
 /* Is a policy of mode testing or none answered "OK may"? For permissive_reply = auto it
  * depends on the text of Postfix's main.cf; STS_STR_NONE: there is no such file. */
 bool config_says_may(const struct config *c, struct sts_str main_cf);
+
+/* Does DANE come before a policy? For dane = auto it depends on smtp_dns_support_level in
+ * Postfix's main.cf; STS_STR_NONE: there is no such file. */
+bool config_does_dane(const struct config *c, struct sts_str main_cf);
+
+/* Does the AD bit of the configured servers count? dnssec = auto: only when all of them
+ * are on loopback, and none is 127.0.0.11, which forwards to who knows whom. */
+bool config_believes_ad(const struct config *c);
 
 /*
  * Overrides: one file, "DOMAIN REPLY [until YYYY-MM-DD] [# why]". text is copied. NULL

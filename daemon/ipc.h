@@ -50,6 +50,7 @@ enum ipc_type {
 #define IPC_ASK_USED 2u	  /* and note that it is in use */
 #define IPC_ASK_UTF8 4u	  /* the domain is not ASCII: convert it first */
 #define IPC_ASK_HOST 8u	  /* the key was [domain]: its MX is not needed */
+#define IPC_ASK_PORT(flags) ((uint16_t)((flags) >> 16)) /* the port of the key */
 
 #define IPC_MESSAGE_MAX 131072
 

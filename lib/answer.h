@@ -14,10 +14,12 @@
  * the settings. Nobody else decides it.
  */
 enum sts_verdict {
-	STS_VERDICT_NOTFOUND, /* no policy that counts */
-	STS_VERDICT_PERMIT, /* testing or none: "may", or "not found" by permissive_reply */
-	STS_VERDICT_SECURE, /* enforce */
-	STS_VERDICT_TEMP,   /* any other answer could weaken the truth; see why */
+	STS_VERDICT_NOTFOUND, /* no policy that counts, or one that must not weaken DANE or
+			       * what Postfix is set to */
+	STS_VERDICT_PERMIT,   /* testing or none, and nothing stronger to be weakened */
+	STS_VERDICT_SECURE,   /* enforce */
+	STS_VERDICT_DANE,     /* enforce, and DANE comes first (RFC 8461 section 2) */
+	STS_VERDICT_TEMP,     /* any other answer could weaken the truth; see why */
 };
 
 /* How much more can be known about the domain right now. */
@@ -32,15 +34,16 @@ enum sts_hope {
 struct sts_answer {
 	enum sts_verdict verdict;
 	enum sts_err why; /* TEMP: the reason; NOTFOUND: what stood in the way, or OK */
+	enum sts_about about; /* a DNS failure: of what */
+	struct sts_str host;  /* and of which host; a view into the entry */
 	int16_t ede;	  /* of a DNS failure, -1 without */
 	bool ask_first;	  /* OPEN: the resolver must be asked before this is given */
 	bool ask_beside;  /* OPEN: give it, and have the resolver look as well */
 };
 
-/* e: NULL when nothing is known. domain as in the key; host_only: the key was "[domain]",
- * its MX is not looked at. */
-void sts_answer(const struct sts_entry *e, struct sts_str domain, bool host_only,
-    enum sts_hope hope, int64_t now, const struct sts_rules *rules,
+/* e: NULL when nothing is known. domain and target as in the key. */
+void sts_answer(const struct sts_entry *e, struct sts_str domain,
+    struct sts_target target, enum sts_hope hope, int64_t now, const struct sts_rules *rules,
     struct sts_answer *answer);
 
 const char *sts_verdict_text(enum sts_verdict verdict);

@@ -50,6 +50,15 @@
 #define STS_MX_MEMORY 3600
 #define STS_MX_MAX 64	   /* names kept for one domain */
 #define STS_MX_EXAMINED 32 /* hosts of one answer, by preference */
+/* DANE findings kept with one domain: Postfix asks for it as "domain", perhaps as
+ * "[domain]" or "domain:587" too; the oldest makes room. */
+#define STS_DANE_TARGETS 4
+/* A finding of a domain in use is looked at again, beside the answer, when so much of
+ * its life is over. */
+#define STS_EARLY(ttl) ((ttl) / 4 * 3)
+/* How often the resolver must show that it validates; findings that rest on its not
+ * doing so live as long. */
+#define STS_SELFTEST_INTERVAL 600
 
 /* While the resolver process is away, how old "no policy" may be. */
 #define STS_ALONE_MEMORY 86400

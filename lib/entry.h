@@ -8,6 +8,7 @@
 
 #include "bounds.h"
 #include "buf.h"
+#include "dane.h"
 #include "err.h"
 #include "policy.h"
 #include "str.h"
@@ -58,6 +59,10 @@ struct sts_entry {
 
 	int64_t asked; /* when Postfix last asked, to the day */
 
+	/* What is known of DANE, for each way in which Postfix asks. */
+	size_t dane_count;
+	struct sts_dane dane[STS_DANE_TARGETS];
+
 	size_t mx_count;
 	struct sts_mx_seen mx[STS_MX_MAX]; /* also names seen in the last hour; of the
 					    * array only mx_count are ever set or read */
@@ -66,9 +71,15 @@ struct sts_entry {
 /* Copies an entry, of mx only what is set. */
 void sts_entry_copy(struct sts_entry *to, const struct sts_entry *from);
 
+/* The finding for a target; one that was never looked at, when there is none. */
+const struct sts_dane *sts_entry_dane(const struct sts_entry *e, struct sts_target target);
+/* Puts it in place of the last one for its target, or of the oldest. */
+void sts_entry_put_dane(struct sts_entry *e, const struct sts_dane *finding);
+
 /* Room for the largest entry's bytes. */
 #define STS_ENTRY_MAX                                                                    \
- (STS_POLICY_MAX + 256 + 3 * (STS_ID_MAX + 1) + STS_MX_MAX * (STS_NAME_MAX + 11))
+ (STS_POLICY_MAX + 256 + 3 * (STS_ID_MAX + 1) + STS_MX_MAX * (STS_NAME_MAX + 11) + \
+     STS_DANE_TARGETS * (STS_NAME_MAX + 32))
 
 /* Appends the entry's bytes; a buffer that went bad says so itself. */
 void sts_entry_write(const struct sts_entry *e, struct sts_buf *to);

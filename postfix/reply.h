@@ -21,7 +21,6 @@
 struct pf_reply_style {
 	bool exact;	 /* wildcards = exact */
 	bool servername; /* add servername=hostname (Postfix 3.4 and later) */
-	bool may;	 /* testing and none: "OK may", else "NOTFOUND " */
 	size_t max_reply;
 };
 
@@ -37,7 +36,8 @@ enum sts_verdict pf_reply_put(struct sts_buf *to, const struct sts_answer *answe
     const struct sts_entry *e, struct sts_str domain, bool brackets, enum pf_map map,
     int64_t now, const struct pf_reply_style *style);
 
-/* "TEMP domain: reason": at most PF_REASON_MAX printable bytes after "TEMP ". */
-void pf_reply_temp(struct sts_buf *to, struct sts_str domain, enum sts_err why, int ede);
+/* "TEMP domain: reason" for trouble of ours: at most PF_REASON_MAX printable bytes after
+ * "TEMP ". */
+void pf_reply_temp(struct sts_buf *to, struct sts_str domain, enum sts_err why);
 
 #endif

@@ -51,6 +51,16 @@ enum sts_event_what {
 	STS_EVENT_POLICY,  /* a valid policy was fetched: before, after (entries) */
 	STS_EVENT_DONE,	   /* the journey ended: after */
 	STS_EVENT_TROUBLE, /* the cache could not be read: err */
+	STS_EVENT_HOST,	   /* an MX host's question was answered: host, step, answer, ms */
+	STS_EVENT_TRUST,   /* the self-test of the resolver ended: trust */
+};
+
+/* What the resolver's self-test said (". SOA" with AD asked, each server for itself). */
+struct sts_trust {
+	enum sts_err err; /* STS_OK: answered */
+	int16_t ede;
+	bool ad;	    /* by every server that answered, with AD */
+	const char *server; /* that did not set AD, or did not answer; NULL */
 };
 struct sts_event {
 	enum sts_event_what what;
@@ -61,6 +71,10 @@ struct sts_event {
 	const struct sts_fetched *fetched;
 	const struct sts_entry *before, *after;
 	const struct sts_lookup *lookup;
+	const struct sts_trust *trust;
+	size_t host; /* HOST: of lookup->dane.hosts */
+	enum sts_dane_step step;
+	const struct sts_dns_answer *answer;
 	enum sts_err err;
 	int64_t ms;	  /* FACT: since it was asked for; FETCHED; DONE: in all */
 	int64_t fetch_ms; /* DONE: of the HTTPS fetch; -1 when none was made */
@@ -76,11 +90,13 @@ void sts_engine_free(struct sts_engine *e);
  * loop, at the latest after wait_ms; unless forgotten. NULL: no memory.
  */
 struct sts_wait *sts_engine_ask(struct sts_engine *e, struct sts_str domain,
-    bool host_only, enum sts_start start, int64_t wait_ms, sts_on_outcome *on, void *arg);
+    struct sts_target target, enum sts_start start, int64_t wait_ms, sts_on_outcome *on,
+    void *arg);
 void sts_engine_forget(struct sts_wait *w);
 
-/* The same with nobody waiting: look at what is due, note the day. */
-void sts_engine_look(struct sts_engine *e, struct sts_str domain, bool host_only);
+/* The same with nobody waiting: look at what is due or will be soon, note the day. */
+void sts_engine_look(struct sts_engine *e, struct sts_str domain,
+    struct sts_target target);
 
 /* Queues an entry for the cache, with its kind and the time it is due; as sts_cache_put. */
 enum sts_err sts_engine_put(struct sts_engine *e, struct sts_str domain,
@@ -88,6 +104,9 @@ enum sts_err sts_engine_put(struct sts_engine *e, struct sts_str domain,
 
 /* Starts refreshing what falls due, from now on. */
 int sts_engine_refresh(struct sts_engine *e);
+
+/* Starts testing whether the resolver validates, now and every STS_SELFTEST_INTERVAL. */
+int sts_engine_selftest(struct sts_engine *e);
 
 struct sts_engine_stats {
 	unsigned lookups;

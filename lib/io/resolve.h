@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "addr.h"
 #include "dns.h"
 #include "loop.h"
 #include "str.h"
@@ -34,6 +35,14 @@ void sts_resolve_free(struct sts_resolve *r); /* forgets what is open */
 struct sts_question *sts_resolve_ask(struct sts_resolve *r, struct sts_str name,
     enum sts_dns_type type, sts_on_answer *on, void *arg);
 void sts_resolve_forget(struct sts_question *q); /* NULL is nothing */
+
+/* One server alone, the n-th of sts_resolve_servers(): for what concerns the server. */
+size_t sts_resolve_servers(const struct sts_resolve *r);
+struct sts_question *sts_resolve_ask_server(struct sts_resolve *r, size_t server,
+    struct sts_str name, enum sts_dns_type type, sts_on_answer *on, void *arg);
+/* "127.0.0.1" or "[::1]:5353", for people. */
+const char *sts_resolve_server_text(const struct sts_resolve *r, size_t server,
+    char text[STS_ADDR_TEXT + 8]);
 
 /* Called with the outcome of every question put to a server, for the metrics. */
 typedef void sts_on_asked(void *arg, enum sts_dns_type type, enum sts_err err);

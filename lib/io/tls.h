@@ -38,6 +38,11 @@ struct sts_tls_report {
 int sts_tls_prepare(void *ssl_ctx, struct sts_tls_store *s, const char *host,
     struct sts_tls_report *report);
 
+/* Is this exactly one certificate with a public key, or one SubjectPublicKeyInfo, in DER?
+ * What a TLSA record of matching type 0 must hold to be of use. */
+bool sts_tls_is_certificate(struct sts_str der);
+bool sts_tls_is_key(struct sts_str der);
+
 const char *sts_tls_version(void); /* OpenSSL's, with its name */
 
 #endif
