@@ -4,18 +4,29 @@
  *
  *	"STE" version:8 crc:32	the checksum covers everything after it
  *	fixed fields		in the order of write_fixed() and read_fixed()
- *	id, record id, failed id, MX hosts, policy
+ *	id, record id, failed id, DANE findings, MX hosts, policy
  *
- * A reader takes only its own version: the schema of the whole file (lib/io/cache.h)
- * says whether there may be others.
+ * Version 1 knew no DANE findings. It is still read, never written: an upgrade must not
+ * forget the policies of a cache that is there.
  */
 #include "entry.h"
 
 #include <string.h>
 
 #define MAGIC STS_STR("STE")
-#define VERSION 1
+#define VERSION 2
+#define VERSION_WITHOUT_DANE 1
 #define PREFIX_SIZE 8 /* magic, version, checksum */
+
+/* What is true of a finding, in one byte. */
+enum dane_flag {
+	DANE_BRACKETS = 1 << 0,
+	DANE_MX_SECURE = 1 << 1,
+	DANE_APPLIED = 1 << 2,
+	DANE_PLAIN = 1 << 3,
+	DANE_WHOLE = 1 << 4,
+	DANE_FLAGS = (1 << 5) - 1,
+};
 
 /* CRC-32C, polynomial 0x82f63b78 reflected (RFC 3720 appendix B.4). */
 #if defined(__x86_64__)
@@ -103,16 +114,43 @@ write_fixed(const struct sts_entry *e, struct sts_buf *to)
 	sts_put_u8(to, (uint8_t)e->failed_id.n);
 	sts_put_u8(to, (uint8_t)e->mx_count);
 	sts_put_u32(to, (uint32_t)e->policy.n);
+	sts_put_u8(to, (uint8_t)e->dane_count);
+}
+
+static uint8_t
+dane_flags(const struct sts_dane *f)
+{
+	return (uint8_t)((f->target.brackets ? DANE_BRACKETS : 0) |
+	    (f->mx_secure ? DANE_MX_SECURE : 0) | (f->applied ? DANE_APPLIED : 0) |
+	    (f->plain ? DANE_PLAIN : 0) | (f->whole ? DANE_WHOLE : 0));
+}
+
+static void
+write_dane(const struct sts_dane *f, struct sts_buf *to)
+{
+	/* What is no name is left out: cut off, it would be another host's. */
+	struct sts_str host = f->host.n <= STS_NAME_MAX ? f->host : STS_STR_NONE;
+
+	sts_put_u8(to, dane_flags(f));
+	sts_put_u16(to, f->target.port);
+	sts_put_u64(to, (uint64_t)f->at);
+	sts_put_u32(to, f->ttl);
+	sts_put_u8(to, (uint8_t)f->state);
+	sts_put_u8(to, (uint8_t)f->about);
+	sts_put_u8(to, (uint8_t)f->err);
+	sts_put_u16(to, (uint16_t)f->ede);
+	sts_put_u8(to, (uint8_t)host.n);
+	sts_put(to, host);
 }
 
 /* The lengths, kept until the bytes they speak of are reached. */
 struct lengths {
-	size_t id, record_id, failed_id, mx, policy;
+	size_t id, record_id, failed_id, mx, policy, dane;
 	uint8_t mode;
 };
 
 static void
-read_fixed(struct sts_reader *r, struct sts_entry *e, struct lengths *n)
+read_fixed(struct sts_reader *r, uint8_t version, struct sts_entry *e, struct lengths *n)
 {
 	e->fetched = (int64_t)sts_get_u64(r);
 	e->max_age = sts_get_u32(r);
@@ -137,6 +175,53 @@ read_fixed(struct sts_reader *r, struct sts_entry *e, struct lengths *n)
 	n->failed_id = sts_get_u8(r);
 	n->mx = sts_get_u8(r);
 	n->policy = sts_get_u32(r);
+	n->dane = version == VERSION_WITHOUT_DANE ? 0 : sts_get_u8(r);
+}
+
+static bool
+read_dane(struct sts_reader *r, struct sts_dane *f)
+{
+	uint8_t flags = sts_get_u8(r), state, about, host_n;
+
+	f->target.brackets = (flags & DANE_BRACKETS) != 0;
+	f->target.port = sts_get_u16(r);
+	f->at = (int64_t)sts_get_u64(r);
+	f->ttl = sts_get_u32(r);
+	state = sts_get_u8(r);
+	f->state = (enum sts_dane_state)state;
+	f->mx_secure = (flags & DANE_MX_SECURE) != 0;
+	f->applied = (flags & DANE_APPLIED) != 0;
+	f->plain = (flags & DANE_PLAIN) != 0;
+	f->whole = (flags & DANE_WHOLE) != 0;
+	about = sts_get_u8(r);
+	f->about = (enum sts_about)about;
+	f->err = sts_err_from(sts_get_u8(r));
+	f->ede = (int16_t)sts_get_u16(r);
+	host_n = sts_get_u8(r);
+	f->host = sts_get_bytes(r, host_n);
+	return !r->bad && flags <= DANE_FLAGS && state < STS_DANE_STATES &&
+	    about < STS_ABOUTS && host_n <= STS_NAME_MAX;
+}
+
+static bool
+read_findings(struct sts_reader *r, size_t count, struct sts_entry *e)
+{
+	e->dane_count = count;
+	for (size_t i = 0; i < count; i++)
+		if (!read_dane(r, &e->dane[i]))
+			return false;
+	return true;
+}
+
+static void
+read_mx(struct sts_reader *r, size_t count, struct sts_entry *e)
+{
+	e->mx_count = count;
+	for (size_t i = 0; i < count; i++) {
+		e->mx[i].seen = (int64_t)sts_get_u64(r);
+		e->mx[i].preference = sts_get_u16(r);
+		e->mx[i].host = sts_get_bytes(r, sts_get_u8(r));
+	}
 }
 
 static bool
@@ -144,7 +229,8 @@ lengths_are_sound(const struct lengths *n)
 {
 	return n->mode <= STS_MODE_ENFORCE && n->id <= STS_ID_MAX &&
 	    n->record_id <= STS_ID_MAX && n->failed_id <= STS_ID_MAX &&
-	    n->mx <= STS_MX_MAX && n->policy <= STS_POLICY_MAX;
+	    n->mx <= STS_MX_MAX && n->policy <= STS_POLICY_MAX &&
+	    n->dane <= STS_DANE_TARGETS;
 }
 
 void
@@ -160,6 +246,8 @@ sts_entry_write(const struct sts_entry *e, struct sts_buf *to)
 	sts_put(to, e->id);
 	sts_put(to, e->record_id);
 	sts_put(to, e->failed_id);
+	for (size_t i = 0; i < e->dane_count; i++)
+		write_dane(&e->dane[i], to);
 	for (size_t i = 0; i < e->mx_count; i++) {
 		sts_put_u64(to, (uint64_t)e->mx[i].seen);
 		sts_put_u16(to, e->mx[i].preference);
@@ -176,13 +264,15 @@ sts_entry_write(const struct sts_entry *e, struct sts_buf *to)
 }
 
 static bool
-prefix_is_sound(struct sts_reader *r)
+prefix_is_sound(struct sts_reader *r, uint8_t *version)
 {
 	struct sts_str magic = sts_get_bytes(r, MAGIC.n);
-	uint8_t version = sts_get_u8(r);
-	uint32_t crc = sts_get_u32(r);
+	uint32_t crc;
 
-	return !r->bad && sts_str_eq(magic, MAGIC) && version == VERSION &&
+	*version = sts_get_u8(r);
+	crc = sts_get_u32(r);
+	return !r->bad && sts_str_eq(magic, MAGIC) &&
+	    (*version == VERSION || *version == VERSION_WITHOUT_DANE) &&
 	    crc == sts_crc32c(r->rest);
 }
 
@@ -192,21 +282,19 @@ sts_entry_read(struct sts_str bytes, struct sts_entry *e)
 	struct sts_reader r = { bytes, false };
 	struct sts_entry out;
 	struct lengths n;
+	uint8_t version;
 
-	if (!prefix_is_sound(&r))
+	if (!prefix_is_sound(&r, &version))
 		return STS_ERR_CACHE;
-	read_fixed(&r, &out, &n);
+	read_fixed(&r, version, &out, &n);
 	if (r.bad || !lengths_are_sound(&n))
 		return STS_ERR_CACHE;
 	out.id = sts_get_bytes(&r, n.id);
 	out.record_id = sts_get_bytes(&r, n.record_id);
 	out.failed_id = sts_get_bytes(&r, n.failed_id);
-	out.mx_count = n.mx;
-	for (size_t i = 0; i < n.mx; i++) {
-		out.mx[i].seen = (int64_t)sts_get_u64(&r);
-		out.mx[i].preference = sts_get_u16(&r);
-		out.mx[i].host = sts_get_bytes(&r, sts_get_u8(&r));
-	}
+	if (!read_findings(&r, n.dane, &out))
+		return STS_ERR_CACHE;
+	read_mx(&r, n.mx, &out);
 	out.policy = sts_get_bytes(&r, n.policy);
 	if (r.bad || r.rest.n != 0)
 		return STS_ERR_CACHE;
@@ -214,11 +302,51 @@ sts_entry_read(struct sts_str bytes, struct sts_entry *e)
 	return STS_OK;
 }
 
+/* Both arrays end the struct; what is not set of them is not copied: this is part of
+ * each cached answer. */
 void
 sts_entry_copy(struct sts_entry *to, const struct sts_entry *from)
 {
 	memcpy(to, from,
-	    offsetof(struct sts_entry, mx) + from->mx_count * sizeof(from->mx[0]));
+	    offsetof(struct sts_entry, dane) + from->dane_count * sizeof(from->dane[0]));
+	to->mx_count = from->mx_count;
+	memcpy(to->mx, from->mx, from->mx_count * sizeof(from->mx[0]));
+}
+
+const struct sts_dane *
+sts_entry_dane(const struct sts_entry *e, struct sts_target target)
+{
+	static const struct sts_dane never = { .state = STS_DANE_NONE, .ede = -1 };
+
+	for (size_t i = 0; i < e->dane_count; i++)
+		if (sts_target_eq(e->dane[i].target, target))
+			return &e->dane[i];
+	return &never;
+}
+
+/* Where a finding for the target belongs. */
+static size_t
+dane_place(const struct sts_entry *e, struct sts_target target)
+{
+	size_t oldest = 0;
+
+	for (size_t i = 0; i < e->dane_count; i++) {
+		if (sts_target_eq(e->dane[i].target, target))
+			return i;
+		if (e->dane[i].at < e->dane[oldest].at)
+			oldest = i;
+	}
+	return e->dane_count < STS_DANE_TARGETS ? e->dane_count : oldest;
+}
+
+void
+sts_entry_put_dane(struct sts_entry *e, const struct sts_dane *finding)
+{
+	size_t at = dane_place(e, finding->target);
+
+	e->dane[at] = *finding;
+	if (at == e->dane_count)
+		e->dane_count++;
 }
 
 int64_t
