@@ -6,6 +6,7 @@ static const char *const verdicts[] = {
 	[STS_VERDICT_NOTFOUND] = "notfound",
 	[STS_VERDICT_PERMIT] = "permit",
 	[STS_VERDICT_SECURE] = "secure",
+	[STS_VERDICT_DANE] = "dane",
 	[STS_VERDICT_TEMP] = "temp",
 };
 
@@ -21,6 +22,8 @@ give(struct sts_answer *a, enum sts_verdict verdict, enum sts_err why, int16_t e
 	a->verdict = verdict;
 	a->why = why;
 	a->ede = ede;
+	a->about = STS_ABOUT_RECORD;
+	a->host = STS_STR_NONE;
 }
 
 /* DNS did not say whether there is a record: by default that is no policy, since an
@@ -74,29 +77,91 @@ answer_by_record(const struct sts_entry *e, enum sts_hope hope, int64_t now,
 		give(a, STS_VERDICT_NOTFOUND, e->record_err, -1);
 }
 
+/* What failed, as the finding says it. */
+static void
+give_unknown(struct sts_answer *a, const struct sts_dane *f)
+{
+	give(a, STS_VERDICT_TEMP, f->err, f->ede);
+	a->about = f->about;
+	a->host = f->host;
+}
+
+/* A policy that must be kept to (RFC 8461 section 5), unless DANE comes first (section 2);
+ * and where that is not known, no answer but "come again" lets neither down. */
+static void
+answer_enforced(const struct sts_dane *f, enum sts_hope hope,
+    const struct sts_rules *rules, int64_t now, struct sts_answer *a)
+{
+	enum sts_dane_state state = sts_dane_is_live(f, now) ? f->state : STS_DANE_NONE;
+
+	if (!rules->dane)
+		state = STS_DANE_OFF;
+	switch (state) {
+	case STS_DANE_OFF:
+	case STS_DANE_DISTRUSTED:
+	case STS_DANE_ABSENT:
+		give(a, STS_VERDICT_SECURE, STS_OK, -1);
+		return;
+	case STS_DANE_APPLIES:
+		give(a, STS_VERDICT_DANE, STS_OK, -1);
+		return;
+	case STS_DANE_UNKNOWN:
+		give_unknown(a, f);
+		return;
+	case STS_DANE_NONE:
+	case STS_DANE_STATES:
+		break;
+	}
+	if (hope == STS_HOPE_RUNNING || hope == STS_HOPE_LATE) {
+		give(a, STS_VERDICT_TEMP, STS_ERR_DNS_TIMEOUT, -1);
+		a->about = STS_ABOUT_MX;
+	} else {
+		give(a, STS_VERDICT_TEMP, STS_ERR_INTERNAL, -1);
+	}
+}
+
+/* Testing and none ask for nothing. "may" says so, and overrides what Postfix would do by
+ * itself: only where that can be neither DANE nor anything an administrator wants. */
+static void
+answer_permitted(const struct sts_dane *f, const struct sts_rules *rules, int64_t now,
+    struct sts_answer *a)
+{
+	bool plain = !rules->dane ||
+	    (sts_dane_is_live(f, now) &&
+		(f->state == STS_DANE_OFF ||
+		    (f->state == STS_DANE_ABSENT && f->whole && f->plain)));
+
+	give(a, rules->may && plain ? STS_VERDICT_PERMIT : STS_VERDICT_NOTFOUND, STS_OK,
+	    -1);
+}
+
 void
-sts_answer(const struct sts_entry *e, struct sts_str domain, bool host_only,
+sts_answer(const struct sts_entry *e, struct sts_str domain, struct sts_target target,
     enum sts_hope hope, int64_t now, const struct sts_rules *rules,
     struct sts_answer *answer)
 {
 	static const struct sts_entry nothing = { 0 };
-	bool enforces, due;
+	const struct sts_dane *f;
+	bool live, enforces, due, soon;
 
 	if (e == NULL)
 		e = &nothing;
+	f = sts_entry_dane(e, target);
+	live = sts_entry_is_live(e, now);
 	enforces = sts_lookup_enforces(e, rules, now);
-	due = hope == STS_HOPE_OPEN &&
-	    sts_lookup_due(e, domain, host_only, rules, now) != 0;
+	due = hope == STS_HOPE_OPEN && sts_lookup_due(e, domain, target, rules, now) != 0;
+	soon = hope == STS_HOPE_OPEN && sts_lookup_due_soon(e, target, rules, now);
 
 	if (enforces)
-		give(answer, STS_VERDICT_SECURE, STS_OK, -1);
-	else if (sts_entry_is_live(e, now))
-		give(answer, STS_VERDICT_PERMIT, STS_OK, -1);
+		answer_enforced(f, hope, rules, now, answer);
+	else if (live)
+		answer_permitted(f, rules, now, answer);
 	else
 		answer_by_record(e, hope, now, rules, answer);
 
-	/* A mode that permits everything need not wait for the record; all else must,
-	 * as far as time allows (RFC 8461 section 5). */
-	answer->ask_beside = due && answer->verdict == STS_VERDICT_PERMIT;
-	answer->ask_first = due && !answer->ask_beside;
+	/* What is due comes before the answer (RFC 8461 section 5), as far as time allows;
+	 * but a mode that asks for nothing need not wait for its record, only for DANE. */
+	answer->ask_first =
+	    due && (!live || enforces || sts_lookup_dane_is_due(e, target, rules, now));
+	answer->ask_beside = !answer->ask_first && (due || soon);
 }

@@ -90,7 +90,7 @@ learn_record(struct sts_entry *e, const struct sts_fact *f)
 }
 
 /*
- * The MX hosts: for the names of an enforce policy.
+ * The MX hosts: for the names of an enforce policy, and for DANE.
  */
 bool
 sts_lookup_enforces(const struct sts_entry *e, const struct sts_rules *rules, int64_t now)
@@ -101,16 +101,72 @@ sts_lookup_enforces(const struct sts_entry *e, const struct sts_rules *rules, in
 }
 
 static bool
-needs_mx(const struct sts_entry *e, bool host_only, const struct sts_rules *rules,
-    int64_t now)
+needs_mx(const struct sts_entry *e, struct sts_target target,
+    const struct sts_rules *rules, int64_t now)
 {
-	return !host_only && !rules->loose && sts_lookup_enforces(e, rules, now);
+	return !target.brackets && !rules->loose && sts_lookup_enforces(e, rules, now);
+}
+
+/* "secure" must not override DANE (RFC 8461 section 2), and "may" must not either. */
+static bool
+needs_dane(const struct sts_entry *e, const struct sts_rules *rules, int64_t now)
+{
+	return rules->dane && sts_entry_is_live(e, now) &&
+	    (rules->may || sts_lookup_enforces(e, rules, now));
+}
+
+/* For "may" the hosts count even where an insecure MX says who they are. */
+static bool
+needs_whole(const struct sts_entry *e, const struct sts_rules *rules, int64_t now)
+{
+	return !sts_lookup_enforces(e, rules, now);
 }
 
 static bool
-mx_is_due(const struct sts_entry *e, int64_t now)
+dane_serves(const struct sts_dane *f, const struct sts_entry *e,
+    const struct sts_rules *rules, int64_t now)
 {
-	return is_past(e->mx_at, e->mx_ttl, now);
+	return sts_dane_is_live(f, now) &&
+	    (f->state != STS_DANE_ABSENT || f->whole || !needs_whole(e, rules, now));
+}
+
+bool
+sts_lookup_dane_is_due(const struct sts_entry *e, struct sts_target target,
+    const struct sts_rules *rules, int64_t now)
+{
+	return needs_dane(e, rules, now) &&
+	    !dane_serves(sts_entry_dane(e, target), e, rules, now);
+}
+
+/* When a finding is due: at the end of its life, or, for those who come early, at three
+ * quarters of it. */
+static bool
+is_aged(int64_t at, uint32_t ttl, bool early, int64_t now)
+{
+	return is_past(at, early ? STS_EARLY(ttl) : ttl, now);
+}
+
+/* What of MX and DANE is due. DANE begins with the question who may speak of it. */
+static unsigned
+hosts_due(const struct sts_entry *e, struct sts_target target,
+    const struct sts_rules *rules, bool early, int64_t now)
+{
+	const struct sts_dane *f = sts_entry_dane(e, target);
+	unsigned due = 0;
+
+	if (needs_mx(e, target, rules, now) && is_aged(e->mx_at, e->mx_ttl, early, now))
+		due |= STS_NEED_MX;
+	if (sts_lookup_dane_is_due(e, target, rules, now) ||
+	    (early && needs_dane(e, rules, now) && is_aged(f->at, f->ttl, true, now)))
+		due |= STS_NEED_TRUST;
+	return due;
+}
+
+bool
+sts_lookup_due_soon(const struct sts_entry *e, struct sts_target target,
+    const struct sts_rules *rules, int64_t now)
+{
+	return hosts_due(e, target, rules, true, now) != 0;
 }
 
 static bool
@@ -168,6 +224,9 @@ learn_hosts(struct sts_entry *e, const struct sts_fact *f)
 static void
 learn_mx(struct sts_entry *e, const struct sts_fact *f)
 {
+	/* Who looks early and fails has still what there is. */
+	if (sts_err_is_dns_failure(f->err) && !is_past(e->mx_at, e->mx_ttl, f->at))
+		return;
 	e->mx_at = f->at;
 	e->mx_err = f->err;
 	e->mx_ede = f->ede;
@@ -225,12 +284,12 @@ wants_policy(const struct sts_entry *e, enum sts_start start, int64_t now)
 
 /* No MX host fits the policy: the domain has probably moved, and its policy with it. */
 static bool
-has_moved(const struct sts_entry *e, struct sts_str domain, bool host_only,
+has_moved(const struct sts_entry *e, struct sts_str domain, struct sts_target target,
     const struct sts_rules *rules, int64_t now)
 {
 	struct sts_policy policy;
 
-	return needs_mx(e, host_only, rules, now) &&
+	return needs_mx(e, target, rules, now) &&
 	    is_past(e->tried, STS_MISFIT_GAP, now) &&
 	    sts_policy_parse(e->policy, &policy, NULL, NULL) == STS_OK &&
 	    sts_match_fit(e, &policy, domain, false, now) == STS_FIT_NONE;
@@ -359,20 +418,56 @@ look_at_record(struct sts_lookup *l, int64_t now)
 	return 0;
 }
 
+/* A failed look does not take the place of what still counts. */
+static void
+learn_dane(struct sts_entry *e, const struct sts_dane *finding, int64_t now)
+{
+	const struct sts_dane *before = sts_entry_dane(e, finding->target);
+
+	if (finding->state != STS_DANE_UNKNOWN || !sts_dane_is_live(before, now))
+		sts_entry_put_dane(e, finding);
+}
+
 static unsigned
-look_at_mx(struct sts_lookup *l, int64_t now)
+look_at_dane(struct sts_lookup *l, int64_t now)
+{
+	struct sts_dane_look *d = &l->dane;
+	unsigned needs;
+
+	d->domain = l->domain;
+	d->target = l->target;
+	d->believe = l->rules->believe;
+	d->every = l->start == STS_START_FRESH;
+	d->whole = d->every || needs_whole(&l->entry, l->rules, now);
+	needs = sts_dane_run(d, sts_entry_dane(&l->cached, l->target),
+	    told(l, STS_NEED_TRUST), told(l, STS_NEED_TRUST_NOW), told(l, STS_NEED_MX),
+	    now);
+	learn_dane(&l->entry, &d->finding, now);
+	return needs;
+}
+
+/* The MX hosts, and whether they do DANE. */
+static unsigned
+look_at_hosts(struct sts_lookup *l, int64_t now)
 {
 	const struct sts_fact *mx = told(l, STS_NEED_MX);
+	bool fresh = l->start == STS_START_FRESH;
+	unsigned due = hosts_due(&l->entry, l->target, l->rules, l->early, now);
+	unsigned needs = 0;
 
-	if (mx != NULL && is_ours(mx->err))
-		return 0;
-	if (mx != NULL)
+	/* A refresh is for the policy: what it found out of DANE would be too old before
+	 * somebody asks. */
+	if (l->start == STS_START_REFRESH)
+		due &= ~(unsigned)STS_NEED_TRUST;
+	if (fresh)
+		due = STS_NEED_MX | STS_NEED_TRUST;
+	if (mx != NULL && !is_ours(mx->err))
 		learn_mx(&l->entry, mx);
-	else if (l->start == STS_START_FRESH ||
-	    (needs_mx(&l->entry, l->host_only, l->rules, now) &&
-		mx_is_due(&l->entry, now)))
-		return STS_NEED_MX;
-	return 0;
+	else if (mx == NULL)
+		needs = due & STS_NEED_MX;
+	if ((due & STS_NEED_TRUST) != 0)
+		needs |= look_at_dane(l, now);
+	return needs;
 }
 
 static bool
@@ -410,12 +505,19 @@ begin(struct sts_lookup *l, int64_t now)
 	l->fetching = l->fetched = false;
 	l->fetch_err = l->internal = STS_OK;
 	l->address_count = 0;
-	l->looking = sts_lookup_enforces(&l->cached, l->rules, now);
+	l->looking = sts_entry_is_live(&l->cached, now);
 	l->changed = l->known != 0;
 	if (l->used && is_past(l->entry.asked, DAY, now)) {
 		l->entry.asked = now;
 		l->changed = true;
 	}
+}
+
+static bool
+is_mere_refresh(const struct sts_lookup *l, int64_t now)
+{
+	return l->start == STS_START_REFRESH && !is_announced(&l->entry, now) &&
+	    !has_moved(&l->entry, l->domain, l->target, l->rules, now);
 }
 
 unsigned
@@ -428,7 +530,7 @@ sts_lookup_run(struct sts_lookup *l, int64_t now)
 	/* The record says whether there is a policy, and which (sections 3.1 and 3.3). The
 	 * MX hosts of a policy we already have can be looked at beside it. */
 	if ((needs = look_at_record(l, now)) != 0)
-		return needs | look_at_mx(l, now);
+		return needs | look_at_hosts(l, now);
 
 	if (trouble_of_ours(l) != STS_OK)
 		return finish(l, now);
@@ -436,38 +538,37 @@ sts_lookup_run(struct sts_lookup *l, int64_t now)
 	/* A policy that is not announced anew still counts (section 3.3). Whether its MX
 	 * hosts fit it tells whether the domain has moved. */
 	if (!wants_policy(&l->entry, l->start, now) && !is_fetching(l)) {
-		if ((needs = look_at_mx(l, now)) != 0)
+		if ((needs = look_at_hosts(l, now)) != 0)
 			return needs;
-		if (!has_moved(&l->entry, l->domain, l->host_only, l->rules, now))
+		if (!has_moved(&l->entry, l->domain, l->target, l->rules, now))
 			return finish(l, now);
 	}
 
 	/* Whatever goes wrong from here on, the cached policy stays (section 3.3). Nobody
-	 * waits for a refresh that nothing calls for but the time. */
-	l->looking = l->looking && l->start == STS_START_REFRESH &&
-	    !is_announced(&l->entry, now) &&
-	    !has_moved(&l->entry, l->domain, l->host_only, l->rules, now);
+	 * waits for a refresh that nothing calls for but the time; nor, where nothing is
+	 * enforced, for any. */
+	l->looking = l->looking &&
+	    (!sts_lookup_enforces(&l->cached, l->rules, now) || is_mere_refresh(l, now));
 	if ((needs = fetch(l)) != 0)
-		return needs | look_at_mx(l, now);
-	if ((needs = look_at_mx(l, now)) != 0)
+		return needs | look_at_hosts(l, now);
+	if ((needs = look_at_hosts(l, now)) != 0)
 		return needs;
 	return finish(l, now);
 }
 
 unsigned
-sts_lookup_due(const struct sts_entry *e, struct sts_str domain, bool host_only,
+sts_lookup_due(const struct sts_entry *e, struct sts_str domain, struct sts_target target,
     const struct sts_rules *rules, int64_t now)
 {
-	unsigned mx =
-	    needs_mx(e, host_only, rules, now) && mx_is_due(e, now) ? STS_NEED_MX : 0;
+	unsigned hosts = hosts_due(e, target, rules, false, now);
 
 	if (sts_lookup_record_is_due(e, now))
-		return STS_NEED_RECORD | mx;
+		return STS_NEED_RECORD | hosts;
 	if (wants_policy(e, STS_START_ASKED, now))
-		return STS_NEED_HOST | mx;
-	if (mx != 0)
-		return mx;
-	return has_moved(e, domain, host_only, rules, now) ? STS_NEED_HOST : 0;
+		return STS_NEED_HOST | hosts;
+	if (hosts != 0)
+		return hosts;
+	return has_moved(e, domain, target, rules, now) ? STS_NEED_HOST : 0;
 }
 
 void
@@ -478,6 +579,7 @@ sts_lookup_start(struct sts_lookup *l, struct sts_str domain,
 	l->domain = domain;
 	l->rules = rules;
 	l->start = start;
+	l->target = STS_TARGET_PLAIN;
 	if (cached == NULL)
 		return;
 	sts_entry_copy(&l->cached, cached);
