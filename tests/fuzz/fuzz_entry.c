@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any bytes: an entry that is read writes the same bytes again, and points into them.
- * The checksum is mended first, so that the reader sees what lies behind it.
+ * The checksum is mended first, so that the reader sees what lies behind it. What the
+ * first version wrote has no count of findings: one byte less.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 8 || (bytes = malloc(size)) == NULL)
 		return 0;
 	memcpy(bytes, data, size);
-	memcpy(bytes, "STE\1", 4);
+	memcpy(bytes, "STE", 3);
+	bytes[3] = (char)(bytes[3] == 1 ? 1 : 2);
 	crc = sts_crc32c((struct sts_str){ bytes + 8, size - 8 });
 	for (size_t i = 0; i < 4; i++)
 		bytes[4 + i] = (char)(crc >> (8 * i));
@@ -38,9 +40,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_inside(e.id, bytes, size);
 		for (size_t i = 0; i < e.mx_count; i++)
 			check_inside(e.mx[i].host, bytes, size);
+		for (size_t i = 0; i < e.dane_count; i++)
+			check_inside(e.dane[i].host, bytes, size);
 		sts_entry_write(&e, &again);
 		/* Numbers of errors that we do not know are read as "internal". */
-		if (!again.bad && again.n != size)
+		if (!again.bad && again.n != size + (bytes[3] == 1))
 			abort();
 	}
 	sts_buf_done(&again);

@@ -42,6 +42,22 @@ full(void)
 		.mx_ede = 22,
 		.mx_null = true,
 		.asked = 123,
+		.dane_count = 2,
+		.dane = { { .target = { true, 65535 },
+			      .at = 12345678901,
+			      .ttl = UINT32_MAX,
+			      .state = STS_DANE_UNKNOWN,
+			      .applied = true,
+			      .whole = true,
+			      .about = STS_ABOUT_TLSA,
+			      .err = STS_ERR_DNS_SERVFAIL,
+			      .ede = -1,
+			      .host = STS_STR("mx.example") },
+		    { .target = STS_TARGET_PLAIN,
+			.at = 7,
+			.state = STS_DANE_ABSENT,
+			.mx_secure = true,
+			.plain = true } },
 		.mx_count = 2,
 		.mx = { { 1, 10, STS_STR("a.example") }, { 2, 65535, STS_STR("b") } } };
 
@@ -85,21 +101,272 @@ test_damage(const struct sts_entry *e)
 	sts_buf_done(&bytes);
 }
 
-/* Bytes with a good checksum that hold what no writer of ours writes. */
+/* Where things stand behind the prefix, in an entry without ids. */
+enum place {
+	AT_MODE = 12,
+	AT_ID_LENGTH = 71,
+	AT_RECORD_ID_LENGTH,
+	AT_FAILED_ID_LENGTH,
+	AT_MX_COUNT,
+	AT_POLICY_LENGTH,
+	AT_DANE_COUNT = AT_POLICY_LENGTH + 4,
+	AT_DANE_FLAGS,
+	AT_DANE_STATE = AT_DANE_FLAGS + 15,
+	AT_DANE_ABOUT,
+	AT_DANE_HOST_LENGTH = AT_DANE_ABOUT + 4,
+};
+
+#define HOST_256                                                                         \
+ "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"                      \
+ "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"                      \
+ "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"                      \
+ "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh"
+
+/* One finding, and a policy from which a host that is too long could be read. */
+static const struct sts_entry ONE = { .dane_count = 1,
+	.dane = { { .target = STS_TARGET_PLAIN, .at = 1 } },
+	.policy = STS_STR(HOST_256) };
+
+/* Bytes with a good checksum that hold what no writer of ours writes; or, where they
+ * may be, that the place is the right one. */
+static const struct {
+	const char *what;
+	enum place at;
+	unsigned char byte;
+	enum sts_err err;
+} LIES[] = {
+	{ "the last mode", AT_MODE, STS_MODE_ENFORCE, STS_OK },
+	{ "no such mode", AT_MODE, STS_MODE_ENFORCE + 1, STS_ERR_CACHE },
+	{ "an id that is not there", AT_ID_LENGTH, 1, STS_ERR_CACHE },
+	{ "an id too long", AT_ID_LENGTH, STS_ID_MAX + 1, STS_ERR_CACHE },
+	{ "a record's id too long", AT_RECORD_ID_LENGTH, STS_ID_MAX + 1, STS_ERR_CACHE },
+	{ "a failed id too long", AT_FAILED_ID_LENGTH, STS_ID_MAX + 1, STS_ERR_CACHE },
+	{ "an MX host that is not there", AT_MX_COUNT, 1, STS_ERR_CACHE },
+	{ "too many MX hosts", AT_MX_COUNT, STS_MX_MAX + 1, STS_ERR_CACHE },
+	{ "a policy too long", AT_POLICY_LENGTH + 3, 1, STS_ERR_CACHE },
+	{ "a finding that is not told", AT_DANE_COUNT, 0, STS_ERR_CACHE },
+	{ "a finding that is not there", AT_DANE_COUNT, 2, STS_ERR_CACHE },
+	{ "too many findings", AT_DANE_COUNT, STS_DANE_TARGETS + 1, STS_ERR_CACHE },
+	{ "all that may be true of a finding", AT_DANE_FLAGS, 0x1f, STS_OK },
+	{ "more than may be", AT_DANE_FLAGS, 0x20, STS_ERR_CACHE },
+	{ "the last state", AT_DANE_STATE, STS_DANE_STATES - 1, STS_OK },
+	{ "no such state", AT_DANE_STATE, STS_DANE_STATES, STS_ERR_CACHE },
+	{ "the last thing looked up", AT_DANE_ABOUT, STS_ABOUTS - 1, STS_OK },
+	{ "no such thing", AT_DANE_ABOUT, STS_ABOUTS, STS_ERR_CACHE },
+	{ "a host that is not there", AT_DANE_HOST_LENGTH, 1, STS_ERR_CACHE },
+};
+
 static void
-test_lies(const struct sts_entry *e, size_t at, unsigned char byte, const char *what)
+mend(struct sts_buf *bytes)
+{
+	uint32_t crc = sts_crc32c((struct sts_str){ bytes->p + 8, bytes->n - 8 });
+
+	for (size_t i = 0; i < 4; i++)
+		bytes->p[4 + i] = (char)(crc >> (8 * i));
+}
+
+static void
+test_lies(void)
+{
+	for (size_t i = 0; i < sizeof(LIES) / sizeof(LIES[0]); i++) {
+		struct sts_buf bytes = { 0 };
+		struct sts_entry out;
+
+		sts_entry_write(&ONE, &bytes);
+		bytes.p[8 + LIES[i].at] = (char)LIES[i].byte;
+		mend(&bytes);
+		CHECK(LIES[i].what,
+		    sts_entry_read(sts_buf_str(&bytes), &out) == LIES[i].err);
+		sts_buf_done(&bytes);
+	}
+}
+
+/* A host as long as a name may be, and one byte more, both with all their bytes. */
+static void
+test_host_length(void)
+{
+	for (size_t n = STS_NAME_MAX; n <= STS_NAME_MAX + 1; n++) {
+		struct sts_buf bytes = { 0 };
+		struct sts_entry out;
+
+		sts_entry_write(&ONE, &bytes);
+		bytes.p[8 + AT_DANE_HOST_LENGTH] = (char)n;
+		bytes.p[8 + AT_POLICY_LENGTH] = (char)(256 - n);
+		bytes.p[8 + AT_POLICY_LENGTH + 1] = 0;
+		mend(&bytes);
+		CHECK("a host's length",
+		    sts_entry_read(sts_buf_str(&bytes), &out) ==
+			(n == STS_NAME_MAX ? STS_OK : STS_ERR_CACHE));
+		sts_buf_done(&bytes);
+	}
+}
+
+static void
+test_findings(const struct sts_entry *e)
 {
 	struct sts_buf bytes = { 0 };
-	struct sts_entry out;
-	uint32_t crc;
+	struct sts_entry out = { 0 };
+	const struct sts_dane *f;
 
 	sts_entry_write(e, &bytes);
-	bytes.p[at] = (char)byte;
-	crc = sts_crc32c((struct sts_str){ bytes.p + 8, bytes.n - 8 });
-	for (size_t i = 0; i < 4; i++)
-		bytes.p[4 + i] = (char)(crc >> (8 * i));
-	CHECK(what, sts_entry_read(sts_buf_str(&bytes), &out) == STS_ERR_CACHE);
+	CHECK("findings", sts_entry_read(sts_buf_str(&bytes), &out) == STS_OK);
+	CHECK("findings", out.dane_count == 2);
+	f = sts_entry_dane(&out, (struct sts_target){ true, 65535 });
+	CHECK("numbers of a finding",
+	    f->target.brackets && f->target.port == 65535 && f->at == 12345678901 &&
+		f->ttl == UINT32_MAX && f->state == STS_DANE_UNKNOWN &&
+		f->about == STS_ABOUT_TLSA && f->err == STS_ERR_DNS_SERVFAIL &&
+		f->ede == -1 && sts_str_eq(f->host, STS_STR("mx.example")));
+	CHECK("what is true of it", !f->mx_secure && f->applied && !f->plain && f->whole);
+	f = sts_entry_dane(&out, STS_TARGET_PLAIN);
+	CHECK("the other one",
+	    f == &out.dane[1] && f->at == 7 && f->state == STS_DANE_ABSENT &&
+		f->host.n == 0);
+	CHECK("what is true of that",
+	    f->mx_secure && !f->applied && f->plain && !f->whole);
+	f = sts_entry_dane(&out, (struct sts_target){ true, 25 });
+	CHECK("none", f != NULL && f->state == STS_DANE_NONE && f->at == 0);
+	f = sts_entry_dane(&out, (struct sts_target){ false, 587 });
+	CHECK("none", f != NULL && f->state == STS_DANE_NONE && f->at == 0);
 	sts_buf_done(&bytes);
+}
+
+/* Each finding put, and which times stand in which place then; 0: none does. */
+static const struct {
+	const char *what;
+	struct sts_dane finding;
+	int64_t at[STS_DANE_TARGETS];
+} PUTS[] = {
+	{ "the first", { .target = { false, 25 }, .at = 50 }, { 50 } },
+	{ "a port", { .target = { false, 587 }, .at = 40 }, { 50, 40 } },
+	{ "brackets", { .target = { true, 25 }, .at = 60 }, { 50, 40, 60 } },
+	{ "the same again", { .target = { false, 587 }, .at = 45 }, { 50, 45, 60 } },
+	{ "both", { .target = { true, 587 }, .at = 70 }, { 50, 45, 60, 70 } },
+	{ "the oldest goes", { .target = { true, 26 }, .at = 80 }, { 50, 80, 60, 70 } },
+	{ "also in the first place", { .target = { true, 27 }, .at = 81 },
+	    { 81, 80, 60, 70 } },
+	{ "and not when the same is there", { .target = { true, 587 }, .at = 90 },
+	    { 81, 80, 60, 90 } },
+};
+
+static void
+test_put_dane(void)
+{
+	struct sts_entry e = { 0 };
+
+	CHECK("nothing there",
+	    sts_entry_dane(&e, STS_TARGET_PLAIN)->state == STS_DANE_NONE);
+	for (size_t i = 0; i < sizeof(PUTS) / sizeof(PUTS[0]); i++) {
+		sts_entry_put_dane(&e, &PUTS[i].finding);
+		for (size_t k = 0; k < STS_DANE_TARGETS; k++)
+			CHECK(PUTS[i].what,
+			    PUTS[i].at[k] ==
+				(k < e.dane_count ? e.dane[k].at : (int64_t)0));
+		CHECK(PUTS[i].what,
+		    sts_entry_dane(&e, PUTS[i].finding.target)->at == PUTS[i].finding.at);
+	}
+}
+
+/* What is no name is not kept, and takes nothing else with it. */
+static void
+test_long_host(void)
+{
+	struct sts_entry e = { .dane_count = 2,
+		.dane = { { .target = STS_TARGET_PLAIN, .host = STS_STR(HOST_256) },
+		    { .target = { true, 25 }, .host = STS_STR("b") } } },
+			 out;
+	struct sts_buf bytes = { 0 };
+
+	sts_entry_write(&e, &bytes);
+	CHECK("a host too long", sts_entry_read(sts_buf_str(&bytes), &out) == STS_OK);
+	CHECK("a host too long",
+	    out.dane[0].host.n == 0 && sts_str_eq(out.dane[1].host, STS_STR("b")));
+	sts_buf_done(&bytes);
+}
+
+/* Only what is set is copied. */
+static void
+test_copy(void)
+{
+	struct sts_entry from = full(), to;
+
+	memset(&to, 0x5a, sizeof(to));
+	sts_entry_copy(&to, &from);
+	check_same("a copy", &from, &to);
+	CHECK("no finding more", to.dane[2].at == 0x5a5a5a5a5a5a5a5a);
+	CHECK("no host more", to.mx[2].seen == 0x5a5a5a5a5a5a5a5a);
+}
+
+/* The largest entry has room in STS_ENTRY_MAX, whose use is that nobody counts. */
+static void
+test_largest(void)
+{
+	static char policy[STS_POLICY_MAX];
+	static struct sts_entry e, out;
+	struct sts_str host = { HOST_256, STS_NAME_MAX }, id = { HOST_256, STS_ID_MAX };
+	struct sts_buf bytes = { .limit = STS_ENTRY_MAX };
+
+	e.policy = (struct sts_str){ policy, sizeof(policy) };
+	e.id = e.record_id = e.failed_id = id;
+	for (e.mx_count = 0; e.mx_count < STS_MX_MAX; e.mx_count++)
+		e.mx[e.mx_count].host = host;
+	for (e.dane_count = 0; e.dane_count < STS_DANE_TARGETS; e.dane_count++)
+		e.dane[e.dane_count].host = host;
+	sts_entry_write(&e, &bytes);
+	CHECK("the largest", !bytes.bad);
+	CHECK("the largest", sts_entry_read(sts_buf_str(&bytes), &out) == STS_OK);
+	check_same("the largest", &e, &out);
+	sts_buf_done(&bytes);
+}
+
+/* As version 1, which knew no findings, left it in the cache. */
+static const char BEFORE[] =
+    "STE\001\x5f\xbd\xce\x0b"
+    "\x00\xf1\x53\x65\0\0\0\0\x80\x3a\x09\0\x02"		 /* the policy's */
+    "\x2c\xf2\x53\x65\0\0\0\0\x2c\x01\0\0\0\xff\xff"		 /* the record's */
+    "\x01\xf1\x53\x65\0\0\0\0\x80\x5a\xbb\x64\0\0\0\0\x0f\x03\0" /* fetching */
+    "\x2c\xf2\x53\x65\0\0\0\0\x10\x0e\0\0\0\xff\xff\0"		 /* the MX hosts' */
+    "\x80\xb8\x52\x65\0\0\0\0"					 /* asked */
+    "\x08\x08\x01\x01\x42\0\0\0"				 /* lengths */
+    "20240101"
+    "20240101"
+    "x"
+    "\x2c\xf2\x53\x65\0\0\0\0\x0a\0\x10mail.example.org"
+    "version: STSv1\nmode: enforce\nmx: mail.example.org\nmax_age: 604800\n";
+
+static void
+test_before(void)
+{
+	struct sts_str bytes = { BEFORE, sizeof(BEFORE) - 1 };
+	struct sts_buf again = { 0 };
+	struct sts_entry e, out;
+
+	memset(&e, 0x5a, sizeof(e));
+	CHECK("version 1", sts_entry_read(bytes, &e) == STS_OK);
+	CHECK("version 1",
+	    e.fetched == 1700000000 && e.max_age == 604800 &&
+		e.mode == STS_MODE_ENFORCE && e.failed_err == STS_ERR_FETCH_CERT &&
+		e.failures == 3 && e.asked == 1699920000 &&
+		sts_str_eq(e.id, STS_STR("20240101")) &&
+		sts_str_starts(e.policy, STS_STR("version: STSv1\n")) &&
+		e.policy.n == 66 && e.mx_count == 1 &&
+		sts_str_eq(e.mx[0].host, STS_STR("mail.example.org")));
+	CHECK("version 1 knows no DANE",
+	    e.dane_count == 0 &&
+		sts_entry_dane(&e, STS_TARGET_PLAIN)->state == STS_DANE_NONE);
+
+	sts_entry_write(&e, &again);
+	CHECK("is written as version 2",
+	    again.n == bytes.n + 1 && again.p[3] == 2 &&
+		sts_entry_read(sts_buf_str(&again), &out) == STS_OK);
+	check_same("and is the same", &e, &out);
+	for (int version = 0; version < 256; version++) {
+		again.p[3] = (char)version;
+		CHECK("versions",
+		    (sts_entry_read(sts_buf_str(&again), &out) == STS_OK) ==
+			(version == 2));
+	}
+	sts_buf_done(&again);
 }
 
 int
@@ -127,9 +394,14 @@ main(void)
 	sts_buf_done(&bytes);
 
 	test_damage(&e);
-	test_lies(&nothing, 8 + 12, 3, "no such mode");
-	test_lies(&nothing, 8 + 78, 1, "an id that is not there");
-	test_lies(&nothing, 8 + 78, 33, "an id too long");
+	test_lies();
+	test_host_length();
+	test_findings(&e);
+	test_put_dane();
+	test_long_host();
+	test_copy();
+	test_largest();
+	test_before();
 
 	CHECK("nothing is not live", !sts_entry_is_live(&nothing, 0));
 	e.fetched = 100;
