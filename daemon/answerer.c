@@ -36,9 +36,9 @@
 /* Descriptors that are no client's; at its limit a process loses a passed one. */
 #define RESERVED_FDS ((rlim_t)64)
 
-/* The same domain is not looked at beside its answers more often than this. */
+/* The same target of a domain is not looked at beside its answers more often than this. */
 #define BESIDE_GAP_MS 5000
-#define RECENT 1024 /* domains remembered for that; a power of two */
+#define RECENT 1024 /* of them are remembered for that; a power of two */
 
 /* Looks that wait for a resolver that does not read: more are not worth their memory. */
 #define QUEUE_MAX 1000
@@ -118,6 +118,12 @@ domain_of(const struct sts_key *key)
 	return (struct sts_str){ key->domain, key->domain_n };
 }
 
+static struct sts_target
+target_of(const struct sts_key *key)
+{
+	return (struct sts_target){ key->brackets, key->port };
+}
+
 /*
  * Replies. Each function that makes one says what it was, for the counts.
  */
@@ -125,7 +131,7 @@ static enum metrics_result
 put_temp(struct sts_buf *reply, struct sts_str domain, enum sts_err why)
 {
 	sts_buf_clear(reply);
-	pf_reply_temp(reply, domain, why, -1);
+	pf_reply_temp(reply, domain, why);
 	return RESULT_TEMP;
 }
 
@@ -158,8 +164,10 @@ put_answer(const struct answerer *a, struct sts_buf *reply,
 	switch (given) {
 	case STS_VERDICT_SECURE:
 		return RESULT_SECURE;
+	case STS_VERDICT_DANE:
+		return RESULT_DANE_ONLY;
 	case STS_VERDICT_PERMIT:
-		return a->style.may ? RESULT_MAY : RESULT_NOTFOUND;
+		return RESULT_MAY;
 	case STS_VERDICT_NOTFOUND:
 		return RESULT_NOTFOUND;
 	case STS_VERDICT_TEMP:
@@ -206,7 +214,7 @@ put_alone(struct answerer *a, struct sts_buf *reply, const struct sts_key *key,
 	err = look_up(a, domain_of(key), &room, &e);
 	if (err != STS_OK)
 		return put_temp(reply, domain_of(key), err);
-	sts_answer(e, domain_of(key), key->brackets, STS_HOPE_AWAY, now, &a->rules,
+	sts_answer(e, domain_of(key), target_of(key), STS_HOPE_AWAY, now, &a->rules,
 	    &answer);
 	if (answer.verdict == STS_VERDICT_TEMP && answer.why == STS_ERR_INTERNAL)
 		answer.why = why;
@@ -243,8 +251,8 @@ question_send(struct question *q)
 	int64_t left = q->deadline_ms - sts_loop_ms(a->role.loop);
 	struct ipc_message m = { .type = IPC_ASK,
 		.number = q->number,
-		.flags = (q->key.ascii ? 0 : IPC_ASK_UTF8) |
-		    (q->key.brackets ? IPC_ASK_HOST : 0) | IPC_ASK_USED,
+		.flags = (q->key.ascii ? 0 : IPC_ASK_UTF8) | IPC_ASK_USED |
+		    ipc_ask_flags(target_of(&q->key)),
 		.wait_ms = left > MARGIN_MS ? left - MARGIN_MS : 0,
 		.fd = -1,
 		.domain = domain_of(&q->key) };
@@ -392,7 +400,8 @@ hash_of(struct sts_str s)
 static void
 look_beside(struct answerer *a, const struct sts_key *key, uint32_t flags)
 {
-	uint32_t hash = hash_of(domain_of(key));
+	uint32_t target = ipc_ask_flags(target_of(key));
+	uint32_t hash = hash_of(domain_of(key)) ^ target ^ target >> 16;
 	int64_t now_ms = a->us / 1000;
 
 	if (a->resolver == NULL || ipc_queued(a->resolver) > QUEUE_MAX)
@@ -404,7 +413,7 @@ look_beside(struct answerer *a, const struct sts_key *key, uint32_t flags)
 	a->recent[hash % RECENT].at_ms = now_ms;
 	(void)ipc_send(a->resolver,
 	    &(struct ipc_message){ .type = IPC_ASK,
-		.flags = flags | IPC_ASK_BESIDE | (key->brackets ? IPC_ASK_HOST : 0),
+		.flags = flags | IPC_ASK_BESIDE | target,
 		.fd = -1,
 		.domain = domain_of(key) });
 }
@@ -424,7 +433,7 @@ answer_domain(struct answerer *a, struct client *c, const struct sts_key *key,
 		*result = put_temp(reply, domain_of(key), err);
 		return true;
 	}
-	sts_answer(e, domain_of(key), key->brackets, STS_HOPE_OPEN, now, &a->rules,
+	sts_answer(e, domain_of(key), target_of(key), STS_HOPE_OPEN, now, &a->rules,
 	    &answer);
 	if (answer.ask_first) {
 		metrics_cache(
@@ -559,7 +568,7 @@ put_told(struct answerer *a, struct sts_buf *reply, const struct question *q,
 			    STS_ERR_INTERNAL);
 		e = &room;
 	}
-	sts_answer(e, domain_of(&q->key), q->key.brackets, m->hope, now, &a->rules,
+	sts_answer(e, domain_of(&q->key), target_of(&q->key), m->hope, now, &a->rules,
 	    &answer);
 	return put_answer(a, reply, &answer, e, &q->key, q->map, now);
 }
@@ -687,7 +696,7 @@ prepare(struct answerer *a)
 		.arg = a };
 
 	a->rules = rules_of(c);
-	a->style = style_of(c, c->permissive_reply != CONFIG_REPLY_NOTFOUND);
+	a->style = style_of(c);
 	a->max_questions = (uint32_t)c->max_lookups;
 	a->questions = calloc(a->max_questions, sizeof(struct question *));
 	a->free_slots = calloc(a->max_questions, sizeof(uint32_t));

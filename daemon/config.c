@@ -446,10 +446,20 @@ config_print(const struct config *c, FILE *to, bool origins)
 
 /* --- What an "auto" stands for --- */
 
+/* Is it one of these? Postfix's words are case-insensitive. */
+static bool
+is_among(const char *text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sts_str_eq_nocase(sts_str_of(text), sts_str_of(words[i])))
+			return true;
+	return false;
+}
+
 bool
 config_says_may(const struct config *c, struct sts_str main_cf)
 {
-	/* Levels that "may" would weaken (the names are case-insensitive to Postfix). */
+	/* Levels that "may" would weaken. */
 	static const char *const stronger[] = { "encrypt", "verify", "secure",
 		"fingerprint", "dane-only" };
 	char level[32];
@@ -464,9 +474,63 @@ config_says_may(const struct config *c, struct sts_str main_cf)
 	case MAINCF_FOUND:
 		break;
 	}
-	for (size_t i = 0; i < sizeof(stronger) / sizeof(stronger[0]); i++) {
-		if (sts_str_eq_nocase(sts_str_of(level), sts_str_of(stronger[i])))
+	return !is_among(level, stronger, sizeof(stronger) / sizeof(stronger[0]));
+}
+
+bool
+config_does_dane(const struct config *c, struct sts_str main_cf)
+{
+	static const char *const dnssec[] = { "dnssec" };
+	char support[32];
+
+	if (c->dane != CONFIG_AUTO)
+		return c->dane == CONFIG_ON;
+	if (main_cf.p == NULL)
+		return true;
+	switch (maincf_get(main_cf, CONFIG_DNS_SUPPORT, support, sizeof(support))) {
+	case MAINCF_NONE:
+		return false; /* Postfix's own default */
+	case MAINCF_UNKNOWN:
+		return true; /* or "secure" could take the place of a failing DANE */
+	case MAINCF_FOUND:
+		break;
+	}
+	return is_among(support, dnssec, 1);
+}
+
+/* RFC 7672 section 2.1.1: AD counts from a resolver that nobody can speak in place of. */
+static bool
+is_on_this_machine(struct sts_str server)
+{
+	static const struct sts_net loopback = { { { 127 }, false }, 8 },
+				    docker = { { { 127, 0, 0, 11 }, false }, 32 };
+	static const struct sts_addr one = { { [15] = 1 }, true };
+	struct sts_str host = server;
+	struct sts_addr addr;
+
+	if (sts_str_starts(server, STS_STR("["))) {
+		server = sts_str_from(server, 1);
+		(void)sts_str_cut(&server, ']', &host);
+	} else if (!sts_addr_parse(server, &addr)) {
+		(void)sts_str_cut(&server, ':', &host);
+	}
+	if (!sts_addr_parse(host, &addr))
+		return false;
+	return sts_addr_eq(&addr, &one) ||
+	    (sts_net_has(&loopback, &addr) && !sts_net_has(&docker, &addr));
+}
+
+bool
+config_believes_ad(const struct config *c)
+{
+	struct sts_str servers = sts_str_of(c->dns_servers), server;
+
+	if (c->dnssec != CONFIG_AUTO)
+		return c->dnssec == CONFIG_ON;
+	while (servers.n > 0) {
+		(void)sts_str_cut(&servers, ' ', &server);
+		if (server.n > 0 && !is_on_this_machine(server))
 			return false;
 	}
-	return true;
+	return true; /* without any, it is the one on this machine */
 }

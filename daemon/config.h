@@ -122,8 +122,9 @@ const char *config_listen_parse(const char *text, struct config_listen *out);
  * depends on the text of Postfix's main.cf; STS_STR_NONE: there is no such file. */
 bool config_says_may(const struct config *c, struct sts_str main_cf);
 
-/* Does DANE come before a policy? For dane = auto it depends on smtp_dns_support_level in
- * Postfix's main.cf; STS_STR_NONE: there is no such file. */
+/* Does DANE come before a policy? For dane = auto it depends on CONFIG_DNS_SUPPORT in
+ * Postfix's main.cf; STS_STR_NONE: there is no such file, or nobody may read it. */
+#define CONFIG_DNS_SUPPORT "smtp_dns_support_level"
 bool config_does_dane(const struct config *c, struct sts_str main_cf);
 
 /* Does the AD bit of the configured servers count? dnssec = auto: only when all of them

@@ -50,7 +50,19 @@ enum ipc_type {
 #define IPC_ASK_USED 2u	  /* and note that it is in use */
 #define IPC_ASK_UTF8 4u	  /* the domain is not ASCII: convert it first */
 #define IPC_ASK_HOST 8u	  /* the key was [domain]: its MX is not needed */
-#define IPC_ASK_PORT(flags) ((uint16_t)((flags) >> 16)) /* the port of the key */
+/* The upper half is the key's port. */
+static inline uint32_t
+ipc_ask_flags(struct sts_target t)
+{
+	return (t.brackets ? IPC_ASK_HOST : 0) | (uint32_t)t.port << 16;
+}
+
+static inline struct sts_target
+ipc_ask_target(uint32_t flags)
+{
+	return (
+	    struct sts_target){ (flags & IPC_ASK_HOST) != 0, (uint16_t)(flags >> 16) };
+}
 
 #define IPC_MESSAGE_MAX 131072
 

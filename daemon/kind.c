@@ -325,7 +325,7 @@ read_word(const struct setting *s, void *field, struct sts_str text,
 {
 	int value;
 
-	if (!value_word(text, s->words, s->hint, &value, why))
+	if (!value_word(text, s->words, &value, why))
 		return false;
 	if (s->kind == SETTING_CHOICE)
 		*(bool *)field = value != 0;

@@ -7,6 +7,9 @@ rules_of(const struct config *c)
 	return (struct sts_rules){ .strict_testing = c->strict_testing,
 		.loose = c->loose_wildcards,
 		.defer_txt_error = c->defer_txt_error,
+		.may = c->permissive_reply == CONFIG_REPLY_MAY,
+		.dane = c->dane != CONFIG_OFF,
+		.believe = config_believes_ad(c),
 		.refresh_interval = (uint32_t)c->refresh_interval,
 		.refresh_unused = (uint32_t)c->refresh_unused,
 		.allow = c->allow_addresses.nets,
@@ -14,10 +17,9 @@ rules_of(const struct config *c)
 }
 
 struct pf_reply_style
-style_of(const struct config *c, bool may)
+style_of(const struct config *c)
 {
 	return (struct pf_reply_style){ .exact = !c->loose_wildcards,
 		.servername = c->servername,
-		.may = may,
 		.max_reply = (size_t)c->max_reply };
 }

@@ -17,7 +17,8 @@
 
 static const struct value_word dnssec_words[] = { { "auto", CONFIG_AUTO },
 	{ "trust", CONFIG_ON }, { "off", CONFIG_OFF }, { NULL, 0 } };
-static const struct value_word dane_words[] = { { "off", CONFIG_OFF }, { NULL, 0 } };
+static const struct value_word dane_words[] = { { "auto", CONFIG_AUTO },
+	{ "on", CONFIG_ON }, { "off", CONFIG_OFF }, { NULL, 0 } };
 static const struct value_word reply_words[] = { { "auto", CONFIG_REPLY_AUTO },
 	{ "may", CONFIG_REPLY_MAY }, { "notfound", CONFIG_REPLY_NOTFOUND }, { NULL, 0 } };
 static const struct value_word wildcard_words[] = { { "exact", 0 }, { "loose", 1 },
@@ -110,16 +111,16 @@ const struct setting settings[SETTINGS] = {
 	    .preset = "auto",
 	    .words = dnssec_words,
 	    .text =
-		"Whether to believe a DNS server that says it has validated: auto (only "
-		"one on this host, or with 'options trust-ad' in resolv.conf), trust, "
-		"off." },
+		"Whether to believe DNS servers that say they have validated: auto (only "
+		"if all are on this host, or with 'options trust-ad' in resolv.conf), "
+		"trust, off." },
 	{ .name = "dane",
 	    .kind = SETTING_WORD,
 	    AT(dane),
-	    .preset = "off",
+	    .preset = "auto",
 	    .words = dane_words,
-	    .hint = " (this version of stsd does not look for DANE)",
-	    .text = "Whether DANE comes before MTA-STS: in this version, off." },
+	    .text = "Whether DANE comes before MTA-STS: auto (if Postfix does DNSSEC: "
+		    "smtp_dns_support_level in main.cf), on, off." },
 	{ .name = "postfix_directory",
 	    .kind = SETTING_PATH,
 	    AT(postfix_directory),

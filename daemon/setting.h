@@ -40,7 +40,6 @@ struct setting {
 	const char *unset;  /* what an empty preset stands for */
 	const char *text;   /* for the example file */
 	const struct value_word *words;
-	const char *hint;  /* ends the error about a wrong word; may be NULL */
 	uint64_t min, max; /* numbers, sizes, durations in seconds */
 	size_t offset;	   /* into struct config */
 	enum setting_kind kind;

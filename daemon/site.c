@@ -13,10 +13,10 @@
 #include "buf.h"
 #include "file.h"
 #include "log.h"
+#include "settle.h"
 
 /* What anybody may write into these files, and much more. */
 #define RESOLV_CONF_MAX 65536
-#define MAIN_CF_MAX ((size_t)4 << 20)
 #define BUNDLE_MAX ((size_t)64 << 20)
 #define OVERRIDES_MAX ((size_t)256 << 20)
 
@@ -124,35 +124,6 @@ site_follow(struct site *s)
 	return 1;
 }
 
-/* permissive_reply = auto depends on what "may" would override. A main.cf that is there
- * and cannot be read (stsd could, before it gave up its privileges) may ask for more. */
-static void
-look_at_postfix(struct site *s, struct config_errors *notices)
-{
-	struct config *c = s->config;
-	struct sts_buf path = { 0 }, text = { 0 };
-	struct sts_str main_cf = STS_STR_NONE;
-	bool unreadable = false;
-
-	if (c->postfix_directory != NULL) {
-		sts_put_text(&path, c->postfix_directory);
-		sts_put(&path, (struct sts_str){ "/main.cf", sizeof("/main.cf") });
-		if (!path.bad && file_read(path.p, MAIN_CF_MAX, &text) == 0)
-			main_cf = sts_buf_str(&text);
-		else
-			unreadable = path.bad || (errno != ENOENT && errno != ENOTDIR);
-	}
-	if (unreadable && c->permissive_reply == CONFIG_REPLY_AUTO) {
-		config_complain(notices, "permissive_reply: notfound, because of %s: %s",
-		    path.bad ? "main.cf" : path.p, strerror(errno));
-		c->permissive_reply = CONFIG_REPLY_NOTFOUND;
-	}
-	c->permissive_reply =
-	    config_says_may(c, main_cf) ? CONFIG_REPLY_MAY : CONFIG_REPLY_NOTFOUND;
-	sts_buf_done(&path);
-	sts_buf_done(&text);
-}
-
 /* Who reads it closely is the resolver, and it tells only once it runs; this much can be
  * said while the administrator is still there. */
 static bool
@@ -185,8 +156,7 @@ open_bundle(struct site *s, struct config_errors *errors)
 }
 
 static void
-read_overrides(struct site *s, struct config_errors *errors,
-    struct config_errors *notices)
+read_overrides(struct site *s, struct site_said *said)
 {
 	const char *path = s->config->overrides;
 	struct sts_buf text = { 0 };
@@ -195,16 +165,19 @@ read_overrides(struct site *s, struct config_errors *errors,
 	if (path == NULL)
 		return;
 	if (file_read(path, OVERRIDES_MAX, &text) == -1) {
-		config_complain(errors, "overrides: %s: %s", path, strerror(errno));
+		config_complain(&said->errors, "overrides: %s: %s", path,
+		    strerror(errno));
 		goto done;
 	}
-	parsed = overrides_parse(sts_buf_str(&text), path, time(NULL), errors, notices);
+	parsed = overrides_parse(sts_buf_str(&text), path, time(NULL), &said->errors,
+	    &said->notices);
 	if (parsed == NULL)
 		goto done;
 	overrides_free(parsed);
 	s->overrides_fd = sealed("stsd-overrides", sts_buf_str(&text));
 	if (s->overrides_fd == -1)
-		config_complain(errors, "overrides: %s: %s", path, strerror(errno));
+		config_complain(&said->errors, "overrides: %s: %s", path,
+		    strerror(errno));
 done:
 	sts_buf_done(&text);
 }
@@ -217,10 +190,10 @@ raise_level(struct config *c, unsigned verbose)
 }
 
 struct site *
-site_load(const struct config_sources *sources, unsigned verbose,
-    struct config_errors *errors, struct config_errors *notices)
+site_load(const struct config_sources *sources, unsigned verbose, struct site_said *said)
 {
 	struct site *s = calloc(1, sizeof(*s));
+	struct config_errors *errors = &said->errors;
 	struct resolvconf found;
 	size_t before = errors->count;
 
@@ -229,13 +202,13 @@ site_load(const struct config_sources *sources, unsigned verbose,
 		return NULL;
 	}
 	s->config_fd = s->overrides_fd = s->ca_fd = -1;
-	s->config = config_load(sources, errors, notices);
+	s->config = config_load(sources, errors, &said->notices);
 	if (s->config == NULL)
 		goto failed;
 	raise_level(s->config, verbose);
-	look_at_postfix(s, notices);
+	s->wants_dane = settle_by_postfix(s->config, &said->warnings);
 	open_bundle(s, errors);
-	read_overrides(s, errors, notices);
+	read_overrides(s, said);
 	s->dnssec = s->config->dnssec;
 	s->follows = s->config->dns_servers == NULL;
 	if (s->follows) {
@@ -250,6 +223,14 @@ site_load(const struct config_sources *sources, unsigned verbose,
 failed:
 	site_free(s, NULL);
 	return NULL;
+}
+
+void
+site_said_done(struct site_said *said)
+{
+	config_errors_done(&said->errors);
+	config_errors_done(&said->warnings);
+	config_errors_done(&said->notices);
 }
 
 int

@@ -20,15 +20,22 @@ struct site {
 	int config_fd;	  /* what config_print wrote */
 	int overrides_fd; /* -1: none */
 	int ca_fd;
-	bool follows; /* dns_servers are those of resolv.conf */
-	int dnssec;   /* as configured, before resolv.conf's trust-ad */
+	bool follows;	 /* dns_servers are those of resolv.conf */
+	int dnssec;	 /* as configured, before resolv.conf's trust-ad */
+	bool wants_dane; /* see settle.h: without it something is amiss */
 	struct listeners listeners, metrics;
 };
 
+/* What there is to say about it, each in a line. */
+struct site_said {
+	struct config_errors errors, warnings, notices;
+};
+void site_said_done(struct site_said *said);
+
 /* Everything but the sockets. verbose: steps of log_level more. NULL when anything is
- * wrong, with every reason in errors. */
+ * wrong, with every reason among the errors. */
 struct site *site_load(const struct config_sources *sources, unsigned verbose,
-    struct config_errors *errors, struct config_errors *notices);
+    struct site_said *said);
 
 /*
  * Opens the sockets that the settings name; those that before (may be NULL) has too are

@@ -153,7 +153,7 @@ start(struct channel *c, const struct ipc_message *m, struct sts_str domain)
 	memcpy(a->domain, domain.p, domain.n);
 	a->next = c->asked;
 	c->asked = a;
-	a->wait = sts_engine_ask(r->engine, domain, (m->flags & IPC_ASK_HOST) != 0,
+	a->wait = sts_engine_ask(r->engine, domain, ipc_ask_target(m->flags),
 	    STS_START_ASKED, m->wait_ms, on_outcome, a);
 	if (a->wait == NULL) {
 		tell_err(c, m->number, domain, STS_ERR_NOMEM);
@@ -171,7 +171,7 @@ on_ask(struct channel *c, const struct ipc_message *m)
 	if ((m->flags & IPC_ASK_BESIDE) != 0) {
 		if (err == STS_OK)
 			sts_engine_look(c->resolver->engine, domain,
-			    (m->flags & IPC_ASK_HOST) != 0);
+			    ipc_ask_target(m->flags));
 	} else if (err != STS_OK) {
 		tell_err(c, m->number, m->domain, err);
 	} else {
@@ -359,7 +359,8 @@ make_engine(struct resolver *r)
 	engine.fetcher = r->fetcher;
 	r->engine = sts_engine_new(&engine, on_event, r);
 	r->tick = sts_timer_new(r->role.loop, on_tick, r);
-	return r->engine != NULL && r->tick != NULL && sts_engine_refresh(r->engine) == 0;
+	return r->engine != NULL && r->tick != NULL &&
+	    sts_engine_refresh(r->engine) == 0 && sts_engine_selftest(r->engine) == 0;
 }
 
 static void

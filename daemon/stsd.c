@@ -73,14 +73,20 @@ print_version(void)
 	return 0;
 }
 
+static void
+print_lines(const struct config_errors *lines)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		(void)fprintf(stderr, "%s\n", lines->lines[i]);
+}
+
 static int
 print_settings(const struct config_sources *sources)
 {
 	struct config_errors errors = { 0 };
 	struct config *c = config_load(sources, &errors, NULL);
 
-	for (size_t i = 0; i < errors.count; i++)
-		(void)fprintf(stderr, "%s\n", errors.lines[i]);
+	print_lines(&errors);
 	config_errors_done(&errors);
 	if (c == NULL)
 		return ROLE_EXIT_CONFIG;
@@ -92,8 +98,8 @@ print_settings(const struct config_sources *sources)
 static int
 check_settings(const struct config_sources *sources)
 {
-	struct config_errors errors = { 0 }, notices = { 0 };
-	struct site *site = site_load(sources, 0, &errors, &notices);
+	struct site_said said = { 0 };
+	struct site *site = site_load(sources, 0, &said);
 	struct account account;
 	struct listen_style style;
 	char why[256];
@@ -103,15 +109,13 @@ check_settings(const struct config_sources *sources)
 	if (good &&
 	    (site_account(site->config, &account, why, sizeof(why)) == -1 ||
 		site_style(site->config, &style, why, sizeof(why)) == -1)) {
-		config_complain(&errors, "%s", why);
+		config_complain(&said.errors, "%s", why);
 		good = false;
 	}
-	for (size_t i = 0; i < errors.count; i++)
-		(void)fprintf(stderr, "%s\n", errors.lines[i]);
-	for (size_t i = 0; i < notices.count; i++)
-		(void)fprintf(stderr, "%s\n", notices.lines[i]);
-	config_errors_done(&errors);
-	config_errors_done(&notices);
+	print_lines(&said.errors);
+	print_lines(&said.warnings);
+	print_lines(&said.notices);
+	site_said_done(&said);
 	site_free(site, NULL);
 	return good ? 0 : ROLE_EXIT_CONFIG;
 }

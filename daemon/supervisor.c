@@ -437,26 +437,25 @@ needs_restart(const struct site *old, const struct config *now)
 }
 
 static void
-log_lines(enum log_level level, const char *event, const struct config_errors *lines)
+log_lines(enum log_level level, const struct config_errors *lines)
 {
 	for (size_t i = 0; i < lines->count; i++)
-		log_say(level, event, "%s", lines->lines[i]);
+		log_say(level, "configuration", "%s", lines->lines[i]);
 }
 
 static struct site *
 load_next(struct supervisor *s, char *why, size_t why_n)
 {
 	const struct site *was = crew_site(s->crew);
-	struct config_errors errors = { 0 }, notices = { 0 };
+	struct site_said said = { 0 };
 	struct listen_style style;
-	struct site *site =
-	    site_load(&s->options.sources, s->options.verbose, &errors, &notices);
+	struct site *site = site_load(&s->options.sources, s->options.verbose, &said);
 	const char *cannot = NULL;
 
-	log_lines(LOG_LEVEL_ERROR, "configuration", &errors);
-	log_lines(LOG_LEVEL_NOTICE, "configuration", &notices);
-	config_errors_done(&errors);
-	config_errors_done(&notices);
+	log_lines(LOG_LEVEL_ERROR, &said.errors);
+	log_lines(LOG_LEVEL_WARNING, &said.warnings);
+	log_lines(LOG_LEVEL_NOTICE, &said.notices);
+	site_said_done(&said);
 	if (site == NULL) {
 		(void)snprintf(why, why_n, "the configuration is wrong");
 		return NULL;
@@ -1026,7 +1025,7 @@ int
 supervisor_main(const struct supervisor_options *options)
 {
 	struct supervisor s = { .options = *options };
-	struct config_errors errors = { 0 }, notices = { 0 };
+	struct site_said said = { 0 };
 	struct site *site;
 	int status;
 
@@ -1034,18 +1033,18 @@ supervisor_main(const struct supervisor_options *options)
 	reset_signals();
 	notify_open();
 	raise_descriptors();
-	site = site_load(&options->sources, options->verbose, &errors, &notices);
-	for (size_t i = 0; i < errors.count; i++)
-		(void)fprintf(stderr, "%s\n", errors.lines[i]);
+	site = site_load(&options->sources, options->verbose, &said);
+	for (size_t i = 0; i < said.errors.count; i++)
+		(void)fprintf(stderr, "%s\n", said.errors.lines[i]);
 	if (site != NULL) {
 		const struct config *c = site->config;
 
 		log_open("supervisor", (enum log_level)c->log_level, c->log_json,
 		    c->syslog);
-		log_lines(LOG_LEVEL_NOTICE, "configuration", &notices);
+		log_lines(LOG_LEVEL_WARNING, &said.warnings);
+		log_lines(LOG_LEVEL_NOTICE, &said.notices);
 	}
-	config_errors_done(&errors);
-	config_errors_done(&notices);
+	site_said_done(&said);
 	if (site == NULL)
 		return ROLE_EXIT_CONFIG;
 	sts_clock_read_start(&s.clock);

@@ -182,8 +182,8 @@ list_words(const struct value_word *words, char *list, size_t size)
 }
 
 bool
-value_word(struct sts_str text, const struct value_word *words, const char *hint,
-    int *value, struct value_why *why)
+value_word(struct sts_str text, const struct value_word *words, int *value,
+    struct value_why *why)
 {
 	char quoted[VALUE_QUOTED];
 	char list[100];
@@ -195,8 +195,8 @@ value_word(struct sts_str text, const struct value_word *words, const char *hint
 		}
 	}
 	list_words(words, list, sizeof(list));
-	return value_wrong(why, "%s is not known; what is: %s%s",
-	    value_quote(text, quoted), list, hint != NULL ? hint : "");
+	return value_wrong(why, "%s is not known; what is: %s", value_quote(text, quoted),
+	    list);
 }
 
 /* Half of what Linux takes: a setting must fit in one line of the file, and be shown. */

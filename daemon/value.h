@@ -42,13 +42,13 @@ void value_put_number(struct sts_buf *to, const struct value_unit *units, uint64
 bool value_boolean(struct sts_str text, bool *value, struct value_why *why);
 bool value_mode(struct sts_str text, unsigned *value, struct value_why *why);
 
-/* A word of a list; the table ends with a NULL text. hint (may be NULL) ends the error. */
+/* A word of a list; the table ends with a NULL text. */
 struct value_word {
 	const char *text;
 	int value;
 };
-bool value_word(struct sts_str text, const struct value_word *words, const char *hint,
-    int *value, struct value_why *why);
+bool value_word(struct sts_str text, const struct value_word *words, int *value,
+    struct value_why *why);
 
 /* Those that stay text: NULL, or what is wrong with it. */
 const char *value_path_problem(struct sts_str text);
