@@ -2,12 +2,19 @@
 /*
  * The text of a reply:
  *
- *	reply    = "NOTFOUND " / "OK may" / secure / "TEMP " [domain ": "] reason
- *	secure   = "OK secure match=" name *(":" name) [" servername=hostname"]
- *	name     = host name / "." host name
+ *	reply      = "NOTFOUND " / "OK may" / "OK dane-only" / secure /
+ *	             "TEMP " [domain ": "] reason
+ *	secure     = "OK secure match=" name *(":" name) [" servername=hostname"]
+ *	             [attributes]
+ *	name       = host name / "." host name
+ *	attributes = " policy_type=sts policy_domain=" host name
+ *	             1*(" mx_host_pattern=" ["*."] host name)
+ *	             1*(" { policy_string = " line " }")
  *
  * Of a stranger's bytes only names that pass sts_name_is_host() are written here, and
- * each of them is asked again at the very place where it is written.
+ * lines of printable ASCII without braces: one brace too many would end the attribute,
+ * and what follows be read as attributes of its own. Each is asked again at the very
+ * place where it is written.
  */
 #include "reply.h"
 
@@ -19,19 +26,13 @@
 /* "not found" needs the blank: without it some Postfix versions read another status. */
 #define NOTFOUND "NOTFOUND "
 
-/* What stands between "D: " and the rcode, for a failure that has one. */
+/* What stands after "D: ", for trouble that is not a lookup's. */
 static const char *
 reason_text(enum sts_err why)
 {
 	switch (why) {
 	case STS_ERR_FETCH_RUNNING:
 		return "policy fetch in progress";
-	case STS_ERR_DNS_TIMEOUT:
-	case STS_ERR_DNS_SERVFAIL:
-	case STS_ERR_DNS_REFUSED:
-	case STS_ERR_DNS_MALFORMED:
-	case STS_ERR_DNS_OTHER:
-		return "record lookup failed";
 	case STS_ERR_OVERLOADED:
 		return "overloaded";
 	case STS_ERR_CACHE_NONE:
@@ -44,6 +45,11 @@ reason_text(enum sts_err why)
 	case STS_ERR_REPLY_TOO_LONG:
 		return "reply too long";
 	case STS_OK:
+	case STS_ERR_DNS_TIMEOUT:
+	case STS_ERR_DNS_SERVFAIL:
+	case STS_ERR_DNS_REFUSED:
+	case STS_ERR_DNS_MALFORMED:
+	case STS_ERR_DNS_OTHER:
 	case STS_ERR_DNS_NODATA:
 	case STS_ERR_DNS_NXDOMAIN:
 	case STS_ERR_RECORD_NONE:
@@ -79,26 +85,98 @@ put_printable(struct sts_buf *to, struct sts_str s)
 	}
 }
 
-void
-pf_reply_temp(struct sts_buf *to, struct sts_str domain, enum sts_err why, int ede)
+static struct sts_str
+last_bytes(struct sts_str s, size_t n)
 {
-	if (domain.n > PF_REASON_DOMAIN_MAX)
-		domain = sts_str_from(domain, domain.n - PF_REASON_DOMAIN_MAX);
-	sts_put_text(to, "TEMP ");
-	if (domain.n > 0) {
-		put_printable(to, domain);
-		sts_put_text(to, ": ");
+	return s.n > n ? sts_str_from(s, s.n - n) : s;
+}
+
+/* As if what stands from there on had never been put. */
+static void
+take_back(struct sts_buf *to, size_t from)
+{
+	to->n = from;
+	to->bad = false;
+	to->full = false;
+}
+
+static const char *
+lookup_text(enum sts_about about)
+{
+	switch (about) {
+	case STS_ABOUT_RECORD:
+		return "record lookup failed";
+	case STS_ABOUT_MX:
+		return "MX lookup failed";
+	case STS_ABOUT_ADDRESS:
+		return "address lookup failed";
+	case STS_ABOUT_TLSA:
+		return "TLSA lookup failed";
+	case STS_ABOUTS:
+		break;
 	}
-	sts_put_text(to, reason_text(why));
-	if (!sts_err_is_dns_failure(why))
-		return;
+	return "lookup failed";
+}
+
+/* " (SERVFAIL, EDE 22)" */
+static void
+put_why(struct sts_buf *to, const struct sts_answer *answer)
+{
 	sts_put_text(to, " (");
-	sts_put_text(to, sts_err_rcode(why));
-	if (ede >= 0) {
+	sts_put_text(to, sts_err_rcode(answer->why));
+	if (answer->ede >= 0) {
 		sts_put_text(to, ", EDE ");
-		sts_put_number(to, (unsigned)ede);
+		sts_put_number(to, (unsigned long long)answer->ede);
 	}
 	sts_put_char(to, ')');
+}
+
+/* A lookup's failure; start: where the text after "TEMP " begins. Nothing but the host
+ * can be long, and the end of a host says more than its beginning. */
+static void
+put_lookup(struct sts_buf *to, size_t start, const struct sts_answer *answer)
+{
+	bool of_host =
+	    answer->about == STS_ABOUT_ADDRESS || answer->about == STS_ABOUT_TLSA;
+
+	sts_put_text(to, lookup_text(answer->about));
+	if (of_host && answer->host.n > 0) {
+		size_t at, used;
+
+		/* How long is what must follow? Put it, and see. */
+		sts_put_text(to, " for ");
+		at = to->n;
+		put_why(to, answer);
+		used = to->n - start;
+		to->n = at;
+		put_printable(to, last_bytes(answer->host, PF_REASON_MAX - used));
+	}
+	put_why(to, answer);
+}
+
+static void
+put_temp(struct sts_buf *to, struct sts_str domain, const struct sts_answer *answer)
+{
+	size_t start;
+
+	sts_put_text(to, "TEMP ");
+	start = to->n;
+	if (domain.n > 0) {
+		put_printable(to, last_bytes(domain, PF_REASON_DOMAIN_MAX));
+		sts_put_text(to, ": ");
+	}
+	if (sts_err_is_dns_failure(answer->why))
+		put_lookup(to, start, answer);
+	else
+		sts_put_text(to, reason_text(answer->why));
+}
+
+void
+pf_reply_temp(struct sts_buf *to, struct sts_str domain, enum sts_err why)
+{
+	struct sts_answer answer = { .verdict = STS_VERDICT_TEMP, .why = why, .ede = -1 };
+
+	put_temp(to, domain, &answer);
 }
 
 /* "hostname", "nexthop" and "dot-nexthop" are words of Postfix's: no single label. */
@@ -106,6 +184,22 @@ static bool
 is_usable(struct sts_str name, bool wildcard)
 {
 	return sts_name_is_host(name) && (wildcard || !sts_name_is_single_label(name));
+}
+
+/* What "secure" is made from. */
+struct source {
+	const struct sts_entry *e;
+	struct sts_policy policy;
+	struct sts_str domain;
+	bool brackets;
+	int64_t now;
+};
+
+static void
+start_match(struct sts_match *m, const struct source *s, bool exact)
+{
+	*m = (struct sts_match){ 0 };
+	sts_match_start(m, s->e, &s->policy, s->domain, s->brackets, s->now, exact);
 }
 
 /* "match=" and its names; how many there were. */
@@ -130,16 +224,19 @@ put_match(struct sts_buf *to, struct sts_match *m)
 
 /* One form of "secure"; STS_ERR_REPLY_TOO_LONG may be tried again in another. */
 static enum sts_err
-put_secure(struct sts_buf *to, struct sts_match *m, bool servername)
+put_secure(struct sts_buf *to, const struct source *s, bool exact, bool servername)
 {
+	struct sts_match m;
 	size_t names;
 
 	sts_buf_clear(to);
 	sts_put_text(to, "OK secure");
-	names = put_match(to, m);
+	start_match(&m, s, exact);
+	names = put_match(to, &m);
+	sts_match_done(&m);
 	if (servername)
 		sts_put_text(to, " servername=hostname");
-	if (m->bad || (to->bad && !to->full))
+	if (m.bad || (to->bad && !to->full))
 		return STS_ERR_NOMEM;
 	if (to->bad)
 		return STS_ERR_REPLY_TOO_LONG;
@@ -147,28 +244,126 @@ put_secure(struct sts_buf *to, struct sts_match *m, bool servername)
 	return names > 0 ? STS_OK : STS_ERR_INTERNAL;
 }
 
+/* The patterns as the policy has them: those that match= is made from, whatever it has
+ * put in their place. */
+static enum sts_err
+put_patterns(struct sts_buf *to, const struct source *s)
+{
+	struct sts_match m;
+	struct sts_str name;
+	bool wildcard;
+
+	start_match(&m, s, false);
+	while (!to->bad && sts_match_next(&m, &name, &wildcard)) {
+		if (!is_usable(name, wildcard))
+			continue;
+		sts_put_text(to, " mx_host_pattern=");
+		if (wildcard)
+			sts_put_text(to, "*.");
+		sts_put_lower(to, name);
+	}
+	sts_match_done(&m);
+	return m.bad ? STS_ERR_NOMEM : STS_OK;
+}
+
+/* Can Postfix be given this line, trimmed as it would do itself? */
+static bool
+is_sayable(struct sts_str line)
+{
+	for (size_t i = 0; i < line.n; i++) {
+		char c = line.p[i];
+
+		if (c != '\t' && (c < 0x20 || c > 0x7e || c == '{' || c == '}'))
+			return false;
+	}
+	return line.n > 0;
+}
+
+static void
+put_line(struct sts_buf *to, struct sts_str line)
+{
+	struct sts_str part;
+	bool more;
+
+	sts_put_text(to, " { policy_string = ");
+	do {
+		more = sts_str_cut(&line, '\t', &part);
+		sts_put(to, part);
+		if (more)
+			sts_put_char(to, ' ');
+	} while (more);
+	sts_put_text(to, " }");
+}
+
+/* The policy's lines, as many as there is room for; how many there were. */
+static size_t
+put_lines(struct sts_buf *to, const struct source *s)
+{
+	struct sts_str rest = s->policy.text, line;
+	size_t count = 0;
+
+	while (!to->bad && sts_policy_line(&rest, &line)) {
+		size_t before = to->n;
+
+		line = sts_str_trim(line);
+		if (!is_sayable(line))
+			continue;
+		put_line(to, line);
+		if (to->full) {
+			take_back(to, before);
+			break;
+		}
+		count++;
+	}
+	return count;
+}
+
+/*
+ * What Postfix 3.10 and later needs for TLSRPT (RFC 8460), and from 3.10.5 on to hold
+ * each MX host against the patterns (RFC 8461 section 4.1). All or nothing but for the
+ * number of lines, see reply.h. For want of memory there is no answer: without the
+ * patterns Postfix would enforce less.
+ */
+static enum sts_err
+put_attributes(struct sts_buf *to, const struct source *s)
+{
+	size_t before = to->n, lines = 0;
+	enum sts_err err;
+
+	/* Postfix refuses the whole reply if this is no host name, or numeric. */
+	if (!sts_name_is_policy_domain(s->domain))
+		return STS_OK;
+	sts_put_text(to, " policy_type=sts policy_domain=");
+	sts_put_lower(to, s->domain);
+	err = put_patterns(to, s);
+	if (err != STS_OK)
+		return err;
+	/* Where even the patterns are too long, there is no room for a line. */
+	if (!to->bad)
+		lines = put_lines(to, s);
+	if (to->bad && !to->full)
+		return STS_ERR_NOMEM;
+	if (lines == 0)
+		take_back(to, before);
+	return STS_OK;
+}
+
 static enum sts_err
 put_enforced(struct sts_buf *to, const struct sts_entry *e, struct sts_str domain,
-    bool brackets, int64_t now, const struct pf_reply_style *style)
+    bool brackets, enum pf_map map, int64_t now, const struct pf_reply_style *style)
 {
-	struct sts_policy policy;
-	struct sts_match m = { 0 };
+	struct source s = { .e = e, .domain = domain, .brackets = brackets, .now = now };
 	enum sts_err err;
 
 	if (e == NULL)
 		return STS_ERR_INTERNAL;
-	if (sts_policy_parse(e->policy, &policy, NULL, NULL) != STS_OK)
+	if (sts_policy_parse(e->policy, &s.policy, NULL, NULL) != STS_OK)
 		return STS_ERR_CACHE;
-	sts_match_start(&m, e, &policy, domain, brackets, now, style->exact);
-	err = put_secure(to, &m, style->servername);
-	sts_match_done(&m);
-	if (err != STS_ERR_REPLY_TOO_LONG || !style->exact)
-		return err;
-
-	m = (struct sts_match){ 0 };
-	sts_match_start(&m, e, &policy, domain, brackets, now, false);
-	err = put_secure(to, &m, style->servername);
-	sts_match_done(&m);
+	err = put_secure(to, &s, style->exact, style->servername);
+	if (err == STS_ERR_REPLY_TOO_LONG && style->exact)
+		err = put_secure(to, &s, false, style->servername);
+	if (err == STS_OK && map == PF_MAP_QUERY_TLSRPT)
+		err = put_attributes(to, &s);
 	return err;
 }
 
@@ -192,28 +387,29 @@ pf_reply_put(struct sts_buf *to, const struct sts_answer *answer,
 	size_t limit = to->limit;
 	enum sts_err err = STS_OK;
 
-	/* Both maps give the same text until there are attributes for TLSRPT. */
-	(void)map;
 	to->limit = reply_limit(style->max_reply);
 	switch (answer->verdict) {
 	case STS_VERDICT_NOTFOUND:
 		sts_put_text(to, NOTFOUND);
 		break;
 	case STS_VERDICT_PERMIT:
-		sts_put_text(to, style->may ? "OK may" : NOTFOUND);
-		if (!style->may)
-			verdict = STS_VERDICT_NOTFOUND;
+		sts_put_text(to, "OK may");
 		break;
 	case STS_VERDICT_SECURE:
-		err = put_enforced(to, e, domain, brackets, now, style);
+		err = put_enforced(to, e, domain, brackets, map, now, style);
+		break;
+	case STS_VERDICT_DANE:
+		/* With the policy's patterns beside it Postfix would hold them against
+		 * hosts that DANE decides about, RFC 8461 section 2. */
+		sts_put_text(to, "OK dane-only");
 		break;
 	case STS_VERDICT_TEMP:
-		pf_reply_temp(to, domain, answer->why, answer->ede);
+		put_temp(to, domain, answer);
 		break;
 	}
 	if (err != STS_OK || to->bad) {
 		sts_buf_clear(to);
-		pf_reply_temp(to, domain, err != STS_OK ? err : STS_ERR_NOMEM, -1);
+		pf_reply_temp(to, domain, err != STS_OK ? err : STS_ERR_NOMEM);
 		verdict = STS_VERDICT_TEMP;
 	}
 	to->limit = limit;

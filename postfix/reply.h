@@ -26,8 +26,17 @@ struct pf_reply_style {
 
 /*
  * Appends the payload ("OK secure match=...", "NOTFOUND ", "TEMP example.org: ...") to
- * an empty buffer. A reply that would not fit becomes a shorter one by the rules of
- * stsd(8): exact names, wildcards; policy lines (at least one), none; then TEMP.
+ * an empty buffer. domain: lower case, as the policy was looked up. What does not fit
+ * into max_reply is left out in this order:
+ *
+ *	1. match=: the exact names, or, where they alone are too many, wildcards.
+ *	   So QUERY and QUERYwithTLSRPT always enforce the same names.
+ *	2. QUERYwithTLSRPT: in the room that is left, every pattern and at least one line of
+ *	   the policy, the rest of its lines as far as they fit; or no attribute at all.
+ *	   Postfix 3.10.0 to 3.10.5 crashes when it has policy lines without patterns, or
+ *	   patterns without lines.
+ *	3. Where not even the wildcards fit: TEMP.
+ *
  * Returns what was answered, for the counts: the verdict, or STS_VERDICT_TEMP when
  * there was no room or no memory. The buffer is never bad afterwards, unless even the
  * shortest TEMP found no memory: then close the connection.
