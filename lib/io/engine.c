@@ -18,6 +18,8 @@
 #include <string.h>
 
 #include "clock.h"
+#include "tls.h"
+#include "tlsa.h"
 
 #define BUCKETS 1024 /* power of two */
 /* How long the other address family may take once one has answered (RFC 8305 section 3
@@ -45,9 +47,12 @@ struct block {
 struct job;
 
 struct sts_wait {
-	struct job *job;
+	struct job *job; /* NULL: none could be made */
 	struct sts_wait *next;
 	struct sts_timer *timer;
+	struct sts_target target;
+	bool sure;  /* there is an answer already, should nothing new come in time */
+	bool again; /* this is the second job that he waits for */
 	sts_on_outcome *on;
 	void *arg;
 	int64_t asked_ms;
@@ -70,6 +75,15 @@ struct open_question {
 	struct sts_question *dns;
 };
 
+/* A question about one MX host. */
+struct host_question {
+	struct host_question *next;
+	struct job *job;
+	size_t host;
+	enum sts_dane_step step;
+	struct sts_question *dns;
+};
+
 struct job {
 	struct sts_engine *engine;
 	struct job *next; /* in its bucket */
@@ -78,6 +92,7 @@ struct job {
 	struct block *blocks;
 	struct sts_timer *step; /* the first drive, and the wait for the other family */
 	struct open_question open[QUESTIONS];
+	struct host_question *host_questions;
 	struct family families[2]; /* IPv6, IPv4 */
 	struct sts_addr addresses[2 * STS_ADDRESSES_MAX];
 	struct sts_fetch *fetch;
@@ -106,10 +121,14 @@ struct sts_engine {
 	struct job **running;		/* those that have one; config.max_fetches */
 	struct sts_timer *queue_timer;
 	struct sts_timer *refresh_timer;
+	struct sts_selftest *selftest;
 	unsigned lookups, fetches, waiting, refreshes;
 };
 
 static void drive(struct job *job);
+static struct job *join_job(struct sts_engine *e, struct sts_str domain,
+    struct sts_target target, enum sts_start start);
+static int join(struct sts_wait *w, struct job *job);
 
 static struct sts_str
 domain_of(const struct job *job)
@@ -232,6 +251,18 @@ end_fetch(struct job *job)
 }
 
 static void
+end_host_question(struct host_question *q)
+{
+	struct host_question **at = &q->job->host_questions;
+
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
+	sts_resolve_forget(q->dns);
+	free(q);
+}
+
+static void
 job_free(struct job *job)
 {
 	struct sts_engine *e = job->engine;
@@ -245,6 +276,8 @@ job_free(struct job *job)
 	}
 	for (size_t i = 0; i < QUESTIONS; i++)
 		sts_resolve_forget(job->open[i].dns);
+	while (job->host_questions != NULL)
+		end_host_question(job->host_questions);
 	if (job->fetch != NULL) {
 		sts_fetch_cancel(job->fetch);
 		end_fetch(job);
@@ -283,11 +316,50 @@ trouble(const struct job *job)
 							  : job->lookup.internal;
 }
 
+/* Some wait with another target than the journey had, or for more than a refresh looks
+ * at: once the policy is known, what they need is a second journey's, and a short one. */
+static bool
+needs_another(const struct job *job, const struct sts_wait *w)
+{
+	const struct sts_lookup *l = &job->lookup;
+	bool other =
+	    l->start == STS_START_REFRESH || !sts_target_eq(w->target, l->target);
+
+	return other && !w->again && trouble(job) == STS_OK &&
+	    sts_lookup_due(&l->entry, l->domain, w->target, l->rules, sts_clock_now()) !=
+	    0;
+}
+
+static struct sts_wait **
+find_satisfied(struct job *job)
+{
+	struct sts_wait **at = &job->waits;
+
+	while (*at != NULL && needs_another(job, *at))
+		at = &(*at)->next;
+	return at;
+}
+
+static void
+wait_again(struct sts_engine *e, struct sts_str domain, struct sts_wait *waits)
+{
+	struct sts_wait *next;
+
+	for (struct sts_wait *w = waits; w != NULL; w = next) {
+		next = w->next;
+		w->again = true;
+		(void)join(w, join_job(e, domain, w->target, STS_START_ASKED));
+	}
+}
+
 static void
 finish(struct job *job)
 {
 	struct sts_outcome outcome = { trouble(job), STS_HOPE_DONE, &job->lookup.entry };
-	struct sts_wait *w;
+	struct sts_engine *e = job->engine;
+	struct sts_wait **at, *w;
+	char domain[STS_NAME_MAX + 1];
+	size_t domain_n = job->domain_n;
 
 	keep_entry(job);
 	report(job,
@@ -296,11 +368,14 @@ finish(struct job *job)
 		.fetch_ms = job->fetch_took_ms,
 		.ms = now_ms(job) - job->began_ms });
 	/* One who is told may forget another. */
-	while ((w = job->waits) != NULL) {
-		job->waits = w->next;
+	while ((w = *(at = find_satisfied(job))) != NULL) {
+		*at = w->next;
 		give(w, &outcome);
 	}
+	w = job->waits;
+	memcpy(domain, job->domain, domain_n);
 	job_free(job);
+	wait_again(e, (struct sts_str){ domain, domain_n }, w);
 }
 
 enum sts_err
@@ -328,7 +403,9 @@ set_deadline(const struct sts_wait *w)
 {
 	int64_t wait = w->wait_ms;
 
-	if (w->job->lookup.looking && wait > STS_LOOK_WAIT_MS)
+	if (w->job == NULL)
+		return sts_timer_set(w->timer, 0);
+	if (w->job->lookup.looking && w->sure && wait > STS_LOOK_WAIT_MS)
 		wait = STS_LOOK_WAIT_MS;
 	return sts_timer_set(w->timer, w->asked_ms + wait - now_ms(w->job));
 }
@@ -338,6 +415,32 @@ set_deadlines(struct job *job)
 {
 	for (const struct sts_wait *w = job->waits; w != NULL; w = w->next)
 		(void)set_deadline(w);
+}
+
+/* Is there an answer that only waits for DNS to confirm it? */
+static bool
+is_sure(const struct job *job, struct sts_target target)
+{
+	const struct sts_lookup *l = &job->lookup;
+	struct sts_answer answer;
+	int64_t now = sts_clock_now();
+
+	sts_answer(&l->cached, l->domain, target, STS_HOPE_OPEN, now, l->rules, &answer);
+	return sts_entry_is_live(&l->cached, now) && answer.verdict != STS_VERDICT_TEMP;
+}
+
+/* job: NULL when none can be made, which is told at the next turn of the loop. */
+static int
+join(struct sts_wait *w, struct job *job)
+{
+	w->job = job;
+	w->next = NULL;
+	if (job != NULL) {
+		w->sure = is_sure(job, w->target);
+		w->next = job->waits;
+		job->waits = w;
+	}
+	return set_deadline(w);
 }
 
 static void
@@ -355,11 +458,14 @@ on_deadline(void *arg)
 {
 	struct sts_wait *w = arg;
 	struct job *job = w->job;
-	struct sts_outcome outcome = { trouble(job),
-		job->lookup.fetching ? STS_HOPE_RUNNING : STS_HOPE_LATE,
-		&job->lookup.entry };
+	struct sts_outcome outcome = { STS_ERR_OVERLOADED, STS_HOPE_AWAY, NULL };
 
-	leave_job(w);
+	if (job != NULL) {
+		outcome = (struct sts_outcome){ trouble(job),
+			job->lookup.fetching ? STS_HOPE_RUNNING : STS_HOPE_LATE,
+			&job->lookup.entry };
+		leave_job(w);
+	}
 	give(w, &outcome);
 }
 
@@ -391,7 +497,8 @@ tell_records(struct job *job, enum sts_need need, const struct sts_dns_answer *a
 		.ede = (int16_t)answer->ede,
 		/* An SOA that says 0 is not the same as none. */
 		.ttl = answer->has_soa && answer->ttl == 0 ? 1 : answer->ttl,
-		.count = answer->count };
+		.count = answer->count,
+		.ad = answer->ad };
 	struct sts_str *texts =
 	    (struct sts_str *)(void *)keep_room(job, answer->count * sizeof(*texts));
 	uint16_t *preferences =
@@ -488,6 +595,161 @@ on_answer(void *arg, const struct sts_dns_answer *answer, int64_t ms)
 	case QUESTIONS:
 		break;
 	}
+}
+
+/*
+ * The MX hosts.
+ */
+
+/* Can Postfix use one of these records? */
+static bool
+any_usable(const struct sts_dns_answer *answer)
+{
+	for (size_t i = 0; i < answer->count; i++) {
+		struct sts_str rdata = answer->rr[i].data;
+
+		switch (sts_tlsa_judge(rdata)) {
+		case STS_TLSA_USABLE:
+			return true;
+		case STS_TLSA_CERTIFICATE:
+			if (sts_tls_is_certificate(sts_tlsa_data(rdata)))
+				return true;
+			break;
+		case STS_TLSA_KEY:
+			if (sts_tls_is_key(sts_tlsa_data(rdata)))
+				return true;
+			break;
+		case STS_TLSA_UNUSABLE:
+			break;
+		}
+	}
+	return false;
+}
+
+static void
+on_host_answer(void *arg, const struct sts_dns_answer *answer, int64_t ms)
+{
+	struct host_question *q = arg;
+	struct job *job = q->job;
+	struct sts_dane_fact fact = { .err = answer->err,
+		.ede = (int16_t)answer->ede,
+		.ttl = answer->has_soa && answer->ttl == 0 ? 1 : answer->ttl,
+		.ad = answer->ad };
+	struct sts_str final = STS_STR_NONE;
+
+	q->dns = NULL;
+	if (q->step == STS_DANE_TLSA || q->step == STS_DANE_TLSA_OWN)
+		fact.usable = any_usable(answer);
+	if (answer->chain > 0 && !keep(job, answer->final_name, &final))
+		fact.err = STS_ERR_NOMEM;
+	sts_dane_tell(&job->lookup.dane, q->host, q->step, &fact, final);
+	report(job,
+	    (struct sts_event){ .what = STS_EVENT_HOST,
+		.host = q->host,
+		.step = q->step,
+		.answer = answer,
+		.ms = ms });
+	end_host_question(q);
+	drive(job);
+}
+
+static bool
+ask_host(struct job *job, const struct sts_dane_question *question)
+{
+	struct host_question *q = calloc(1, sizeof(*q));
+
+	if (q == NULL)
+		return false;
+	q->job = job;
+	q->host = question->host;
+	q->step = question->step;
+	q->next = job->host_questions;
+	job->host_questions = q;
+	q->dns = sts_resolve_ask(job->engine->config.resolve,
+	    (struct sts_str){ question->name, question->name_n }, question->type,
+	    on_host_answer, q);
+	if (q->dns != NULL)
+		return true;
+	end_host_question(q);
+	return false;
+}
+
+/* Asks what can be asked by now. True: something could not be, and was told so. */
+static bool
+ask_hosts(struct job *job)
+{
+	struct sts_dane_question question;
+	bool told = false;
+
+	while (sts_dane_ask(&job->lookup.dane, &question)) {
+		struct sts_dane_fact fact = { .err = STS_ERR_NOMEM, .ede = -1 };
+
+		if (ask_host(job, &question))
+			continue;
+		sts_dane_tell(&job->lookup.dane, question.host, question.step, &fact,
+		    STS_STR_NONE);
+		told = true;
+	}
+	return told;
+}
+
+/*
+ * Whether the resolver validates.
+ */
+static void
+tell_trust(struct job *job, enum sts_need need, const struct sts_trust *trust)
+{
+	tell(job, need,
+	    &(struct sts_fact){ .err = trust->err, .ede = trust->ede, .ad = trust->ad });
+}
+
+static bool
+awaits(const struct job *job, enum sts_need need)
+{
+	return (job->asked & ~job->lookup.known & (unsigned)need) != 0;
+}
+
+static void
+on_trust(void *arg, const struct sts_trust *trust)
+{
+	struct sts_engine *e = arg;
+	struct job *next;
+
+	if (e->on_event != NULL)
+		e->on_event(e->arg,
+		    &(struct sts_event){ .what = STS_EVENT_TRUST, .trust = trust });
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct job *job = e->jobs[i]; job != NULL; job = next) {
+			bool asks = awaits(job, STS_NEED_TRUST);
+			bool asks_anew = awaits(job, STS_NEED_TRUST_NOW);
+
+			next = job->next;
+			if (asks)
+				tell_trust(job, STS_NEED_TRUST, trust);
+			if (asks_anew)
+				tell_trust(job, STS_NEED_TRUST_NOW, trust);
+			if (asks || asks_anew)
+				drive(job);
+		}
+}
+
+static enum sts_err
+ask_trust(struct job *job, enum sts_need need)
+{
+	struct sts_selftest *test = job->engine->selftest;
+	const struct sts_trust *known = sts_selftest_result(test);
+
+	if (need == STS_NEED_TRUST && known != NULL)
+		tell_trust(job, need, known);
+	else if (sts_selftest_begin(test) == -1)
+		return STS_ERR_NOMEM;
+	return STS_OK;
+}
+
+int
+sts_engine_selftest(struct sts_engine *e)
+{
+	return sts_selftest_repeat(e->selftest);
 }
 
 /* The first drive of a job; later, the end of patience with one address family. */
@@ -727,6 +989,12 @@ ask(struct job *job, enum sts_need need)
 	case STS_NEED_STORED:
 		err = ask_store(job);
 		break;
+	case STS_NEED_TRUST:
+	case STS_NEED_TRUST_NOW:
+		err = ask_trust(job, need);
+		break;
+	case STS_NEED_HOSTS: /* ask_hosts() does, as one answer leads to the next */
+		break;
 	}
 	if (err != STS_OK)
 		tell_err(job, need, err);
@@ -736,10 +1004,12 @@ static void
 drive(struct job *job)
 {
 	unsigned needs, todo;
+	bool told;
 
 	while ((needs = sts_lookup_run(&job->lookup, sts_clock_now())) != 0) {
 		todo = needs & ~job->asked;
-		if (todo == 0)
+		told = (needs & STS_NEED_HOSTS) != 0 && ask_hosts(job);
+		if (todo == 0 && !told)
 			break;
 		for (unsigned need = 1; need <= todo; need <<= 1)
 			if ((todo & need) != 0)
@@ -810,58 +1080,46 @@ job_new(struct sts_engine *e, struct sts_str domain, enum sts_start start)
 	return job;
 }
 
-/* Tells, at the next turn of the loop, that no journey could be made. */
-static void
-on_refused(void *arg)
-{
-	give(arg, &(struct sts_outcome){ STS_ERR_OVERLOADED, STS_HOPE_AWAY, NULL });
-}
-
-/* The running journey of a domain, or a new one. A bracketed key shares the journey of
- * the plain domain, but does not make it ask for MX. */
+/* The running journey of a domain, whatever its target, or a new one. */
 static struct job *
-join_job(struct sts_engine *e, struct sts_str domain, bool host_only,
+join_job(struct sts_engine *e, struct sts_str domain, struct sts_target target,
     enum sts_start start)
 {
 	struct job *job = find_job(e, domain);
 
-	if (job == NULL) {
-		if (e->lookups >= e->config.max_lookups ||
-		    (job = job_new(e, domain, start)) == NULL)
-			return NULL;
-		job->lookup.host_only = host_only;
-	}
-	if (!host_only)
-		job->lookup.host_only = false;
+	if (job != NULL)
+		return job;
+	if (e->lookups >= e->config.max_lookups ||
+	    (job = job_new(e, domain, start)) == NULL)
+		return NULL;
+	job->lookup.target = target;
 	return job;
 }
 
 struct sts_wait *
-sts_engine_ask(struct sts_engine *e, struct sts_str domain, bool host_only,
+sts_engine_ask(struct sts_engine *e, struct sts_str domain, struct sts_target target,
     enum sts_start start, int64_t wait_ms, sts_on_outcome *on, void *arg)
 {
 	struct sts_wait *w = calloc(1, sizeof(*w));
-	struct job *job;
 
 	if (w == NULL)
 		return NULL;
+	w->target = target;
 	w->on = on;
 	w->arg = arg;
 	w->wait_ms = wait_ms;
 	w->asked_ms = sts_loop_ms(e->config.loop);
-	job = w->job = join_job(e, domain, host_only, start);
-	w->timer =
-	    sts_timer_new(e->config.loop, job != NULL ? on_deadline : on_refused, w);
-	if (w->timer == NULL ||
-	    (job != NULL ? set_deadline(w) : sts_timer_set(w->timer, 0)) == -1) {
-		wait_free(w);
+	w->timer = sts_timer_new(e->config.loop, on_deadline, w);
+	if (w->timer == NULL) {
+		free(w);
 		return NULL;
 	}
-	if (job != NULL) {
-		job->lookup.used |= start == STS_START_ASKED;
-		w->next = job->waits;
-		job->waits = w;
+	if (join(w, join_job(e, domain, target, start)) == -1) {
+		sts_engine_forget(w);
+		return NULL;
 	}
+	if (w->job != NULL)
+		w->job->lookup.used |= start == STS_START_ASKED;
 	return w;
 }
 
@@ -876,12 +1134,15 @@ sts_engine_forget(struct sts_wait *w)
 }
 
 void
-sts_engine_look(struct sts_engine *e, struct sts_str domain, bool host_only)
+sts_engine_look(struct sts_engine *e, struct sts_str domain, struct sts_target target)
 {
-	struct job *job = join_job(e, domain, host_only, STS_START_ASKED);
+	bool is_new = find_job(e, domain) == NULL;
+	struct job *job = join_job(e, domain, target, STS_START_ASKED);
 
-	if (job != NULL)
-		job->lookup.used = true;
+	if (job == NULL)
+		return;
+	job->lookup.used = true;
+	job->lookup.early |= is_new;
 }
 
 /*
@@ -996,8 +1257,9 @@ sts_engine_new(const struct sts_engine_config *config, sts_on_event *on_event, v
 	e->arg = arg;
 	e->queue_end = &e->queue;
 	e->queue_timer = sts_timer_new(config->loop, run_queue, e);
+	e->selftest = sts_selftest_new(config->loop, config->resolve, on_trust, e);
 	e->running = calloc(config->max_fetches, sizeof(struct job *));
-	if (e->queue_timer == NULL || e->running == NULL) {
+	if (e->queue_timer == NULL || e->selftest == NULL || e->running == NULL) {
 		sts_engine_free(e);
 		return NULL;
 	}
@@ -1020,6 +1282,7 @@ sts_engine_free(struct sts_engine *e)
 			}
 			job_free(job);
 		}
+	sts_selftest_free(e->selftest);
 	sts_timer_free(e->queue_timer);
 	sts_timer_free(e->refresh_timer);
 	free(e->running);

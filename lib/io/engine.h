@@ -12,6 +12,7 @@
 #include "loop.h"
 #include "refresh.h"
 #include "resolve.h"
+#include "selftest.h"
 
 /*
  * Runs journeys: one a domain, however many wait for it. Finds out what
@@ -51,17 +52,10 @@ enum sts_event_what {
 	STS_EVENT_POLICY,  /* a valid policy was fetched: before, after (entries) */
 	STS_EVENT_DONE,	   /* the journey ended: after */
 	STS_EVENT_TROUBLE, /* the cache could not be read: err */
-	STS_EVENT_HOST,	   /* an MX host's question was answered: host, step, answer, ms */
-	STS_EVENT_TRUST,   /* the self-test of the resolver ended: trust */
+	STS_EVENT_HOST,	 /* an MX host's question was answered: host, step, answer, ms */
+	STS_EVENT_TRUST, /* the self-test of the resolver ended: trust */
 };
 
-/* What the resolver's self-test said (". SOA" with AD asked, each server for itself). */
-struct sts_trust {
-	enum sts_err err; /* STS_OK: answered */
-	int16_t ede;
-	bool ad;	    /* by every server that answered, with AD */
-	const char *server; /* that did not set AD, or did not answer; NULL */
-};
 struct sts_event {
 	enum sts_event_what what;
 	struct sts_str domain;
