@@ -4,22 +4,34 @@
  * Each file holds scenarios; a line is a verb and what it says:
  *
  *	name TEXT		begins a scenario: an empty cache, time 0, default rules
- *	rules WORD...		strict, loose, defer, interval=N, unused=N, allow=NET
+ *	rules WORD...		strict, loose, defer, may, dane, believe (may and believe
+ *				are on; no-WORD: off), interval=N, unused=N, allow=NET
  *	at N			it is N seconds after the beginning
- *	record|mx|host|policy|stored FACT
+ *	record|mx|host|policy|stored|trust|trust-now FACT
  *				what will be found out from now on: an error's token, or
- *				[ttl=N] "TEXT" ..., PREFERENCE HOST ..., ADDRESS ...,
- *				"LINE" ..., ok
- *	ask|ask-host|refresh|forced|fresh
+ *				[ttl=N] [secure] "TEXT" ..., PREFERENCE HOST ...,
+ *				ADDRESS ..., "LINE" ..., ok; of trust: ad (it validates)
+ *				or plain
+ *	a|aaaa HOST [secure] FACT [final=NAME]
+ *				FACT: an address or a token; final: the end of the chain.
+ *				Of an aaaa that was not told: none, secure if a is
+ *	cname HOST secure|insecure|ERROR
+ *	tlsa HOST [port=N] [secure] usable|unusable|ERROR
+ *	are LETTER HOST...	the same in short: U X N F as in stsd(8), L has no address
+ *				because the lookup failed
+ *	ask|ask-host|refresh|forced|fresh [PORT]
  *				a journey; ask-host is a key in brackets
  *	ask-until NEED		the time of who asks is up while NEED is being found out
  *	ask-alone		the resolver cannot be asked
- *	asks NEED...		what the journey asked for, "a+b" at once; "-" nothing
- *	gives WHEN VERDICT [WHY] [ede=N]
+ *	asks NEED...		what the journey asked for, "a+b" at once; "-" nothing;
+ *				questions about hosts are TYPE:NAME, without .example.com
+ *	gives WHEN VERDICT [WHY] [about [HOST]] [ede=N]
  *				WHEN: now, beside (and looks as well), first (only after)
  *	names A:B...		the names of the reply
  *	due A..B		seconds until the next refresh; "never"
- *	says FIELD=VALUE...	of the entry: mode, id, failures, expires (seconds), mx
+ *	says FIELD=VALUE...	of the entry: mode, id, failures, expires (seconds), mx,
+ *				findings (how many), dane (of the last target: state, life
+ *				left, then mx, applied, plain, whole, or what failed)
  *	damage			the cached entry loses a bit
  */
 #include <inttypes.h>
@@ -35,11 +47,17 @@
 #include "refresh.h"
 
 #define BEGINNING 1000000000
-#define WORDS 80
+#define WORDS 160
+#define RECORDS 400
+#define QUESTIONS (STS_MX_EXAMINED * STS_DANE_STEPS)
+#define ROUNDS (STS_NEEDS + STS_DANE_STEPS) /* a journey's */
 #define DOMAIN STS_STR("example.com")
 
+/* Needs, as they are counted. */
+enum { MX = 1, TRUST = 5, HOSTS = 7 };
 static const char *const need_names[STS_NEEDS] = { "record", "mx", "host", "policy",
-	"stored" };
+	"stored", "trust", "trust-now", "hosts" };
+static const char *const about_names[STS_ABOUTS] = { "record", "mx", "address", "tlsa" };
 
 /* A fact of the world, with room for what it points to. */
 struct told {
@@ -51,6 +69,14 @@ struct told {
 	long takes; /* seconds */
 };
 
+/* What DNS says of one of the domain's hosts. */
+struct record {
+	enum sts_dns_type type;
+	char name[STS_NAME_MAX + 1], final[STS_NAME_MAX + 1];
+	struct sts_dane_fact fact;
+	long takes; /* seconds */
+};
+
 static struct {
 	const char *file;
 	int line;
@@ -59,9 +85,12 @@ static struct {
 	struct sts_net allow;
 	int64_t now;
 	struct told facts[STS_NEEDS];
+	struct record records[RECORDS];
+	size_t record_count;
+	struct sts_target target; /* of the last journey */
 	struct sts_buf cached;
 	bool has_entry;
-	char asks[400], gives[320], names[2000];
+	char asks[16000], gives[400], names[2000];
 	int failed, scenarios;
 } world;
 
@@ -109,6 +138,15 @@ err_of(const char *word, enum sts_err *err)
 	return false;
 }
 
+static bool
+is_word(const char *word, const char *known, bool *is)
+{
+	if (strcmp(word, known) != 0)
+		return false;
+	*is = true;
+	return true;
+}
+
 static struct sts_str
 keep(struct told *t, size_t *used, const char *text)
 {
@@ -135,12 +173,17 @@ learn(size_t need, char **words, size_t n)
 	for (; i < n &&
 	     (sscanf(words[i], "ttl=%" SCNu32, &t->fact.ttl) == 1 ||
 		 sscanf(words[i], "ede=%" SCNd16, &t->fact.ede) == 1 ||
-		 sscanf(words[i], "takes=%ld", &t->takes) == 1);
+		 sscanf(words[i], "takes=%ld", &t->takes) == 1 ||
+		 is_word(words[i], "secure", &t->fact.ad));
 	     i++)
 		;
 	if (i < n && err_of(words[i], &t->fact.err)) {
 		if (t->fact.err != STS_OK && need < 3 && t->fact.ttl == 300)
 			t->fact.ttl = 0;
+		return;
+	}
+	if (need >= TRUST) {
+		t->fact.ad = strcmp(words[i], "ad") == 0;
 		return;
 	}
 	for (; i < n; i++) {
@@ -165,21 +208,131 @@ learn(size_t need, char **words, size_t n)
 	t->fact.body = (struct sts_str){ t->bytes, used };
 }
 
+/* The record for a name, or room for one. */
+static struct record *
+find_record(enum sts_dns_type type, const char *name, bool make)
+{
+	struct record *r = world.records;
+
+	while (r < world.records + world.record_count &&
+	    (r->type != type || strcmp(r->name, name) != 0))
+		r++;
+	if (r < world.records + world.record_count)
+		return r;
+	if (!make)
+		return NULL;
+	if (world.record_count == RECORDS) {
+		complain("too many hosts");
+		return world.records;
+	}
+	world.record_count++;
+	r->type = type;
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return r;
+}
+
+/* HOST [port=N] [secure] [ttl=N] [ede=N] [takes=N] FACT [final=NAME] */
+static void
+learn_host(enum sts_dns_type type, char **words, size_t n)
+{
+	struct sts_dane_fact fact = { .known = true, .ede = -1, .ttl = 300 };
+	struct record *r;
+	char name[300];
+	bool insecure;
+	int port = 25;
+	long takes = 0;
+	size_t i = 1;
+
+	for (; i < n &&
+	     (sscanf(words[i], "ttl=%" SCNu32, &fact.ttl) == 1 ||
+		 sscanf(words[i], "ede=%" SCNd16, &fact.ede) == 1 ||
+		 sscanf(words[i], "takes=%ld", &takes) == 1 ||
+		 sscanf(words[i], "port=%d", &port) == 1 ||
+		 is_word(words[i], "secure", &fact.ad) ||
+		 is_word(words[i], "insecure", &insecure));
+	     i++)
+		;
+	if (type == STS_DNS_TLSA)
+		snprintf(name, sizeof(name), "_%d._tcp.%s", port, words[0]);
+	else
+		snprintf(name, sizeof(name), "%s", words[0]);
+	if (i < n && !err_of(words[i], &fact.err))
+		fact.usable = strcmp(words[i], "usable") == 0;
+	r = find_record(type, name, true);
+	r->fact = fact;
+	r->takes = takes;
+	snprintf(r->final, sizeof(r->final), "%s", words[0]);
+	if (n > 1 && strncmp(words[n - 1], "final=", 6) == 0)
+		snprintf(r->final, sizeof(r->final), "%s", words[n - 1] + 6);
+}
+
+/* A host as the letters of stsd(8) name it. */
+static void
+learn_letter(char letter, char *host)
+{
+	static char secure[] = "secure", address[] = "192.0.9.1",
+		    failed[] = "dns-servfail", usable[] = "usable",
+		    unusable[] = "unusable", none[] = "dns-nodata";
+	char *plain[] = { host, address }, *signed_[] = { host, secure, address },
+	     *nothing[] = { host, failed };
+	char *of_tlsa = letter == 'U' ? usable
+	    : letter == 'X'	      ? unusable
+	    : letter == 'F'	      ? failed
+				      : none;
+	char *tlsa[] = { host, secure, of_tlsa };
+
+	learn_host(STS_DNS_AAAA, (char *[]){ host, secure, none }, 3);
+	learn_host(STS_DNS_TLSA, tlsa, 3);
+	learn_host(STS_DNS_A, signed_, 3);
+	if (letter == 'N') {
+		learn_host(STS_DNS_A, plain, 2);
+		learn_host(STS_DNS_AAAA, (char *[]){ host, none }, 2);
+	}
+	if (letter == 'L') {
+		learn_host(STS_DNS_A, nothing, 2);
+		learn_host(STS_DNS_AAAA, nothing, 2);
+	}
+}
+
 static void
 begin(const char *name)
 {
-	char ok[] = "ok";
-	char *words[] = { ok };
+	static char validates[] = "ad", nothing[] = "dns-nodata", fine[] = "ok";
+	char *ad[] = { validates }, *none[] = { nothing }, *ok[] = { fine };
 
 	snprintf(world.name, sizeof(world.name), "%.199s", name);
-	world.rules =
-	    (struct sts_rules){ .refresh_interval = 86400, .refresh_unused = 30 * 86400 };
+	world.rules = (struct sts_rules){ .may = true,
+		.believe = true,
+		.refresh_interval = 86400,
+		.refresh_unused = 30 * 86400 };
 	world.now = BEGINNING;
 	world.has_entry = false;
 	sts_buf_clear(&world.cached);
+	world.record_count = 0;
 	for (size_t i = 0; i < STS_NEEDS; i++)
-		learn(i, words, 1);
+		learn(i, i == MX ? none : i < TRUST ? ok : ad, 1);
 	world.scenarios++;
+}
+
+/* A word, or no-word. */
+static bool
+set_flag(const char *word)
+{
+	struct sts_rules *r = &world.rules;
+	const struct {
+		const char *word;
+		bool *flag;
+	} flags[] = { { "strict", &r->strict_testing }, { "loose", &r->loose },
+		{ "defer", &r->defer_txt_error }, { "may", &r->may },
+		{ "dane", &r->dane }, { "believe", &r->believe } };
+	bool no = strncmp(word, "no-", 3) == 0;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (strcmp(no ? word + 3 : word, flags[i].word) == 0) {
+			*flags[i].flag = !no;
+			return true;
+		}
+	return false;
 }
 
 static void
@@ -188,18 +341,12 @@ set_rules(char **words, size_t n)
 	struct sts_rules *r = &world.rules;
 
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(words[i], "strict") == 0)
-			r->strict_testing = true;
-		else if (strcmp(words[i], "loose") == 0)
-			r->loose = true;
-		else if (strcmp(words[i], "defer") == 0)
-			r->defer_txt_error = true;
-		else if (strncmp(words[i], "allow=", 6) == 0 &&
+		if (strncmp(words[i], "allow=", 6) == 0 &&
 		    sts_net_parse(sts_str_of(words[i] + 6), &world.allow)) {
 			r->allow = &world.allow;
 			r->allow_count = 1;
-		} else if (sscanf(words[i], "interval=%" SCNu32, &r->refresh_interval) !=
-			1 &&
+		} else if (!set_flag(words[i]) &&
+		    sscanf(words[i], "interval=%" SCNu32, &r->refresh_interval) != 1 &&
 		    sscanf(words[i], "unused=%" SCNu32, &r->refresh_unused) != 1)
 			complain("no rule: %s", words[i]);
 }
@@ -217,7 +364,7 @@ entry(struct sts_entry *e)
 }
 
 static void
-note_names(const struct sts_entry *e, bool host_only)
+note_names(const struct sts_entry *e)
 {
 	struct sts_policy policy;
 	struct sts_match m = { 0 };
@@ -229,7 +376,8 @@ note_names(const struct sts_entry *e, bool host_only)
 		complain("the entry holds no policy");
 		return;
 	}
-	sts_match_start(&m, e, &policy, DOMAIN, host_only, world.now, !world.rules.loose);
+	sts_match_start(&m, e, &policy, DOMAIN, world.target.brackets, world.now,
+	    !world.rules.loose);
 	while (sts_match_next(&m, &name, &wildcard)) {
 		if (out.n > 0)
 			sts_put_char(&out, ':');
@@ -243,19 +391,23 @@ note_names(const struct sts_entry *e, bool host_only)
 }
 
 static void
-note_answer(const struct sts_entry *e, bool host_only, const char *when,
-    enum sts_hope hope)
+note_answer(const struct sts_entry *e, const char *when, enum sts_hope hope)
 {
 	struct sts_answer a;
+	int n;
 
-	sts_answer(e, DOMAIN, host_only, hope, world.now, &world.rules, &a);
-	snprintf(world.gives, 300, "%s %s%s%s", when, sts_verdict_text(a.verdict),
-	    a.why != STS_OK ? " " : "", a.why != STS_OK ? sts_err_token(a.why) : "");
+	sts_answer(e, DOMAIN, world.target, hope, world.now, &world.rules, &a);
+	n = snprintf(world.gives, sizeof(world.gives), "%s %s%s%s", when,
+	    sts_verdict_text(a.verdict), a.why != STS_OK ? " " : "",
+	    a.why != STS_OK ? sts_err_token(a.why) : "");
+	if (a.about != STS_ABOUT_RECORD)
+		n += snprintf(world.gives + n, 300, " %s%s%.*s", about_names[a.about],
+		    a.host.n > 0 ? " " : "", (int)a.host.n, a.host.p);
 	if (a.ede >= 0)
-		snprintf(world.gives + strlen(world.gives), 20, " ede=%d", a.ede);
+		snprintf(world.gives + n, 20, " ede=%d", a.ede);
 	world.names[0] = '\0';
 	if (a.verdict == STS_VERDICT_SECURE)
-		note_names(e, host_only);
+		note_names(e);
 }
 
 static const char *
@@ -265,84 +417,158 @@ when_of(const struct sts_answer *a)
 }
 
 static void
-note_asked(unsigned needs)
+note_asked(const char *what, const char *name, size_t name_n)
 {
 	size_t n = strlen(world.asks);
+	const size_t suffix = DOMAIN.n + 1;
 
-	for (size_t i = 0; i < STS_NEEDS; i++)
-		if ((needs >> i & 1) != 0) {
-			n += (size_t)snprintf(world.asks + n, sizeof(world.asks) - n,
-			    "%s%s", n > 0 && world.asks[n - 1] != ' ' ? "+" : "",
-			    need_names[i]);
-		}
-	snprintf(world.asks + n, sizeof(world.asks) - n, " ");
+	if (name_n > suffix && memcmp(name + name_n - DOMAIN.n, DOMAIN.p, DOMAIN.n) == 0)
+		name_n -= suffix;
+	snprintf(world.asks + n, sizeof(world.asks) - n, "%s%s%s%.*s",
+	    n > 0 && world.asks[n - 1] != ' ' ? "+" : "", what, name_n > 0 ? ":" : "",
+	    (int)name_n, name);
+}
+
+static struct record
+answer_of(const struct sts_dane_question *q)
+{
+	const struct record *r = find_record(q->type, q->name, false), *a;
+	struct record none = { .fact = { true, STS_ERR_DNS_NODATA, -1, 300, false,
+				   false } };
+
+	if (r != NULL)
+		return *r;
+	a = find_record(STS_DNS_A, q->name, false);
+	if (q->type == STS_DNS_AAAA && a != NULL) {
+		none.fact.ad = a->fact.ad;
+		none.takes = a->takes;
+		snprintf(none.final, sizeof(none.final), "%s", a->final);
+	} else {
+		complain("nobody said what %s %s is", sts_dns_type_text(q->type),
+		    q->name);
+	}
+	return none;
+}
+
+/* Asks everything about the hosts that can be asked at once; answers unless stopped. */
+static void
+find_out_hosts(struct sts_lookup *l, bool stop)
+{
+	static const char *const types[] = { "a", "aaaa", "cname", "tlsa", "tlsa" };
+	static struct record answers[STS_MX_EXAMINED][STS_DANE_STEPS];
+	static struct sts_dane_question q[QUESTIONS];
+	size_t n = 0;
+	long takes = 0;
+
+	while (n < QUESTIONS && sts_dane_ask(&l->dane, &q[n])) {
+		note_asked(types[q[n].step], q[n].name, q[n].name_n);
+		n++;
+	}
+	if (n == 0)
+		complain("HOSTS are needed, and nothing is asked of them");
+	for (size_t i = 0; i < n && !stop; i++) {
+		struct record *answer = &answers[q[i].host][q[i].step];
+
+		*answer = answer_of(&q[i]);
+		if (answer->takes > takes)
+			takes = answer->takes;
+	}
+	world.now += takes;
+	for (size_t i = 0; i < n && !stop; i++) {
+		const struct record *answer = &answers[q[i].host][q[i].step];
+
+		sts_dane_tell(&l->dane, q[i].host, q[i].step, &answer->fact,
+		    sts_str_of(answer->final));
+	}
 }
 
 /* Tells every fact that is needed; false when the one to stop at is among them. */
 static bool
 find_out(struct sts_lookup *l, unsigned needs, unsigned stop_at)
 {
-	note_asked(needs);
+	bool stop = (needs & stop_at) != 0;
+
 	for (size_t i = 0; i < STS_NEEDS; i++)
-		if ((needs >> i & 1) != 0 && (needs & stop_at) == 0)
+		if ((needs >> i & 1) != 0 && i != HOSTS)
+			note_asked(need_names[i], NULL, 0);
+	for (size_t i = 0; i < STS_NEEDS; i++)
+		if ((needs >> i & 1) != 0 && !stop)
 			world.now += world.facts[i].takes;
 	for (size_t i = 0; i < STS_NEEDS; i++)
-		if ((needs >> i & 1) != 0 && (1u << i & stop_at) == 0)
+		if ((needs >> i & 1) != 0 && (1u << i & stop_at) == 0 && i != HOSTS)
 			sts_lookup_tell(l, (enum sts_need)(1u << i), &world.facts[i].fact,
 			    world.now);
-	return (needs & stop_at) == 0;
+	if ((needs & STS_NEED_HOSTS) != 0)
+		find_out_hosts(l, (stop_at & STS_NEED_HOSTS) != 0);
+	snprintf(world.asks + strlen(world.asks), 2, " ");
+	return !stop;
+}
+
+/* Finds out whatever is needed; what may be hoped for when it is over, or the time is. */
+static enum sts_hope
+drive(struct sts_lookup *l, unsigned stop_at)
+{
+	unsigned needs = sts_lookup_run(l, world.now);
+
+	for (int i = 0; needs != 0; i++) {
+		if (i > ROUNDS) {
+			complain("the journey does not end");
+			return STS_HOPE_DONE;
+		}
+		if (!find_out(l, needs, stop_at)) {
+			(void)sts_lookup_run(l, world.now);
+			return l->fetching ? STS_HOPE_RUNNING : STS_HOPE_LATE;
+		}
+		needs = sts_lookup_run(l, world.now);
+	}
+	return STS_HOPE_DONE;
 }
 
 static void
-journey(enum sts_start start, bool host_only, unsigned stop_at)
+keep_entry(const struct sts_entry *e)
+{
+	struct sts_buf fresh = { 0 };
+
+	sts_entry_write(e, &fresh);
+	sts_buf_done(&world.cached);
+	world.cached = fresh;
+	world.has_entry = true;
+}
+
+static void
+journey(enum sts_start start, struct sts_target target, unsigned stop_at)
 {
 	static struct sts_lookup l;
 	struct sts_entry e;
 	const struct sts_entry *cached = entry(&e);
 	struct sts_answer a;
-	unsigned needs;
-	enum sts_hope hope = STS_HOPE_DONE;
+	enum sts_hope hope;
 
+	world.target = target;
 	world.asks[0] = '\0';
-	sts_answer(cached, DOMAIN, host_only, STS_HOPE_OPEN, world.now, &world.rules, &a);
+	sts_answer(cached, DOMAIN, target, STS_HOPE_OPEN, world.now, &world.rules, &a);
 	if (start == STS_START_ASKED && !a.ask_first && !a.ask_beside) {
-		note_answer(cached, host_only, "now", STS_HOPE_OPEN);
+		note_answer(cached, "now", STS_HOPE_OPEN);
 		return;
 	}
 	sts_lookup_start(&l, DOMAIN, cached, start, &world.rules);
-	l.host_only = host_only;
+	l.target = target;
 	l.used = start == STS_START_ASKED;
-	needs = sts_lookup_run(&l, world.now);
 	if (start == STS_START_ASKED && cached != NULL &&
-	    needs != sts_lookup_due(cached, DOMAIN, host_only, &world.rules, world.now))
+	    sts_lookup_run(&l, world.now) !=
+		sts_lookup_due(cached, DOMAIN, target, &world.rules, world.now))
 		complain("sts_lookup_due and sts_lookup_run do not agree");
-	for (int i = 0; needs != 0; i++) {
-		if (i > STS_NEEDS) {
-			complain("the journey does not end");
-			return;
-		}
-		if (!find_out(&l, needs, stop_at)) {
-			(void)sts_lookup_run(&l, world.now);
-			hope = l.fetching ? STS_HOPE_RUNNING : STS_HOPE_LATE;
-			break;
-		}
-		needs = sts_lookup_run(&l, world.now);
-	}
+	l.early = start == STS_START_ASKED && a.ask_beside;
+	hope = drive(&l, stop_at);
 	if (l.internal != STS_OK)
 		snprintf(world.gives, sizeof(world.gives), "%s internal %s", when_of(&a),
 		    sts_err_token(l.internal));
 	else if (a.ask_beside)
-		note_answer(cached, host_only, "beside", STS_HOPE_OPEN);
+		note_answer(cached, "beside", STS_HOPE_OPEN);
 	else
-		note_answer(&l.entry, host_only, when_of(&a), hope);
-	if (hope == STS_HOPE_DONE && l.changed && l.internal == STS_OK) {
-		struct sts_buf fresh = { 0 };
-
-		sts_entry_write(&l.entry, &fresh);
-		sts_buf_done(&world.cached);
-		world.cached = fresh;
-		world.has_entry = true;
-	}
+		note_answer(&l.entry, when_of(&a), hope);
+	if (hope == STS_HOPE_DONE && l.changed && l.internal == STS_OK)
+		keep_entry(&l.entry);
 }
 
 static void
@@ -386,6 +612,26 @@ check_due(const char *want)
 		    whats[sts_refresh_what(cached, DOMAIN, &world.rules, world.now)]);
 }
 
+/* STATE,LIFE[,mx][,applied][,plain][,whole][,ABOUT[:HOST],ERROR] */
+static void
+dane_text(const struct sts_entry *e, char *text, size_t size)
+{
+	const struct sts_dane *f = sts_entry_dane(e, world.target);
+	int n;
+
+	n = snprintf(text, size, "dane=%s", sts_dane_text(f->state));
+	if (f->at == 0)
+		return;
+	n += snprintf(text + n, size - (size_t)n, ",%ld%s%s%s%s",
+	    (long)(f->at + f->ttl - world.now), f->mx_secure ? ",mx" : "",
+	    f->applied ? ",applied" : "", f->plain ? ",plain" : "",
+	    f->whole ? ",whole" : "");
+	if (f->state == STS_DANE_UNKNOWN)
+		snprintf(text + n, size - (size_t)n, ",%s%s%.*s,%s",
+		    about_names[f->about], f->host.n > 0 ? ":" : "", (int)f->host.n,
+		    f->host.p, sts_err_token(f->err));
+}
+
 static void
 check_entry(char **words, size_t n)
 {
@@ -416,40 +662,79 @@ check_entry(char **words, size_t n)
 		else if (strncmp(words[i], "asked=", 6) == 0)
 			snprintf(is, sizeof(is), "asked=%ld",
 			    (long)(world.now - e.asked));
+		else if (strncmp(words[i], "dane=", 5) == 0)
+			dane_text(&e, is, sizeof(is));
+		else if (strncmp(words[i], "findings=", 9) == 0)
+			snprintf(is, sizeof(is), "findings=%zu", e.dane_count);
 		else
 			snprintf(is, sizeof(is), "mx=%zu", e.mx_count);
 		check("the entry says", words[i], is);
 	}
 }
 
-static void
-act(const char *verb, char **words, size_t n)
+/* ask, ask-host, refresh, forced, fresh: each may name a port. */
+static bool
+travel(const char *verb, const char *port)
 {
-	char text[2400];
+	static const struct {
+		const char *verb;
+		enum sts_start start;
+		bool brackets;
+	} starts[] = { { "ask", STS_START_ASKED, false },
+		{ "ask-host", STS_START_ASKED, true },
+		{ "refresh", STS_START_REFRESH, false },
+		{ "forced", STS_START_FORCED, false },
+		{ "fresh", STS_START_FRESH, false } };
+	struct sts_target target = STS_TARGET_PLAIN;
 
-	join(words, n, text, sizeof(text));
-	for (size_t i = 0; i < STS_NEEDS; i++)
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strcmp(verb, starts[i].verb) == 0) {
+			target.brackets = starts[i].brackets;
+			if (port[0] != '\0')
+				target.port = (uint16_t)atoi(port);
+			journey(starts[i].start, target, 0);
+			return true;
+		}
+	return false;
+}
+
+/* Learns a fact; false: it is none. */
+static bool
+hear(const char *verb, char **words, size_t n)
+{
+	static const struct {
+		const char *verb;
+		enum sts_dns_type type;
+	} types[] = { { "a", STS_DNS_A }, { "aaaa", STS_DNS_AAAA },
+		{ "cname", STS_DNS_CNAME }, { "tlsa", STS_DNS_TLSA } };
+
+	if (n == 0)
+		return false;
+	for (size_t i = 0; i < HOSTS; i++)
 		if (strcmp(verb, need_names[i]) == 0) {
 			learn(i, words, n);
-			return;
+			return true;
 		}
-	if (strcmp(verb, "name") == 0)
-		begin(text);
-	else if (strcmp(verb, "rules") == 0)
-		set_rules(words, n);
-	else if (strcmp(verb, "at") == 0)
-		world.now = BEGINNING + atol(text);
-	else if (strcmp(verb, "ask") == 0)
-		journey(STS_START_ASKED, false, 0);
-	else if (strcmp(verb, "ask-host") == 0)
-		journey(STS_START_ASKED, true, 0);
-	else if (strcmp(verb, "refresh") == 0)
-		journey(STS_START_REFRESH, false, 0);
-	else if (strcmp(verb, "forced") == 0)
-		journey(STS_START_FORCED, false, 0);
-	else if (strcmp(verb, "fresh") == 0)
-		journey(STS_START_FRESH, false, 0);
-	else if (strcmp(verb, "asks") == 0)
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(verb, types[i].verb) == 0) {
+			learn_host(types[i].type, words, n);
+			return true;
+		}
+	if (strcmp(verb, "are") != 0)
+		return false;
+	for (size_t i = 1; i < n; i++)
+		learn_letter(words[0][0], words[i]);
+	return true;
+}
+
+/* Holds what happened against what should have; false: the verb is none of these. */
+static bool
+compare(const char *verb, char **words, size_t n)
+{
+	static char text[sizeof(world.asks)];
+
+	join(words, n, text, sizeof(text) - 1);
+	if (strcmp(verb, "asks") == 0)
 		check("it asked for", strcmp(text, "-") == 0 ? "" : strcat(text, " "),
 		    world.asks);
 	else if (strcmp(verb, "gives") == 0)
@@ -461,33 +746,38 @@ act(const char *verb, char **words, size_t n)
 	else if (strcmp(verb, "says") == 0)
 		check_entry(words, n);
 	else
-		complain("no such verb: %s", verb);
+		return false;
+	return true;
 }
 
-/* Verbs whose work needs more than their words. */
-static bool
-act_specially(const char *verb, char **words, size_t n)
+static void
+act(const char *verb, char **words, size_t n)
 {
 	struct sts_entry e;
+	char text[400];
 
-	if (strcmp(verb, "ask-until") == 0 && n == 1) {
+	join(words, n, text, sizeof(text));
+	if (strcmp(verb, "name") == 0) {
+		begin(text);
+	} else if (strcmp(verb, "rules") == 0) {
+		set_rules(words, n);
+	} else if (strcmp(verb, "at") == 0) {
+		world.now = BEGINNING + atol(text);
+	} else if (strcmp(verb, "ask-until") == 0) {
 		for (size_t i = 0; i < STS_NEEDS; i++)
-			if (strcmp(words[0], need_names[i]) == 0)
-				journey(STS_START_ASKED, false, 1u << i);
-		return true;
-	}
-	if (strcmp(verb, "ask-alone") == 0) {
-		note_answer(entry(&e), false, "now", STS_HOPE_AWAY);
-		return true;
-	}
-	if (strcmp(verb, "damage") == 0) {
+			if (strcmp(text, need_names[i]) == 0)
+				journey(STS_START_ASKED, STS_TARGET_PLAIN, 1u << i);
+	} else if (strcmp(verb, "ask-alone") == 0) {
+		world.target = STS_TARGET_PLAIN;
+		note_answer(entry(&e), "now", STS_HOPE_AWAY);
+	} else if (strcmp(verb, "damage") == 0) {
 		world.cached.p[world.cached.n / 2] ^= 1;
 		if (sts_entry_read(sts_buf_str(&world.cached), &e) == STS_OK)
 			complain("a damaged entry was read");
 		world.cached.p[world.cached.n / 2] ^= 1;
-		return true;
+	} else if (!travel(verb, text)) {
+		complain("no such verb: %s", verb);
 	}
-	return false;
 }
 
 static void
@@ -501,7 +791,8 @@ play(FILE *f)
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0] == '#' || (n = split(line, words)) == 0)
 			continue;
-		if (!act_specially(words[0], words + 1, n - 1))
+		if (!hear(words[0], words + 1, n - 1) &&
+		    !compare(words[0], words + 1, n - 1))
 			act(words[0], words + 1, n - 1);
 	}
 }
