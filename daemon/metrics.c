@@ -25,7 +25,8 @@ static const char *const modes[] = { "none", "testing", "enforce" };
 static const char *const fetch_outcomes[] = { "ok", "unchanged", "dns", "blocked_address",
 	"connect", "tls", "certificate", "http_status", "media_type", "too_big",
 	"timeout", "syntax" };
-static const char *const dns_types[] = { "TXT", "MX", "A", "AAAA", "TLSA", "SOA" };
+static const char *const dns_types[] = { "TXT", "MX", "A", "AAAA", "TLSA", "SOA",
+	"CNAME" };
 static const char *const dns_outcomes[] = { "answer", "nodata", "nxdomain", "servfail",
 	"refused", "timeout", "malformed" };
 static const char *const refresh_outcomes[] = { "ok", "failed" };

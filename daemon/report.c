@@ -5,6 +5,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "policy.h"
+#include "report_dane.h"
 
 #define MINUTE_MS 60000
 /* After so many failed refreshes in a row the administrator hears of it again. */
@@ -172,9 +173,27 @@ log_done(const struct sts_event *event)
 	if (is_unexplained(l->fetch_err))
 		log_failure(event, l->fetch_err, sts_err_text(l->fetch_err));
 	log_record(event);
+	report_finding(event);
 	log_begin(LOG_LEVEL_DEBUG, "looked", event->domain, "");
 	log_text("record", sts_str_of(sts_err_token(l->entry.record_err)));
 	log_seconds("took", event->ms);
+	log_end();
+}
+
+static void
+report_trust(struct report *r, const struct sts_trust *selftest)
+{
+	enum trust trust = trust_of(selftest, r->config);
+	char text[512];
+	enum log_level level = trust_explain(selftest, r->config, text, sizeof(text));
+
+	metrics_set_dnssec_ok(trust == TRUST_GOOD);
+	if (trust == r->trust)
+		return;
+	r->trust = trust;
+	log_begin(level, "dnssec", STS_STR_NONE, text);
+	if (selftest->ede >= 0)
+		log_number("ede", selftest->ede);
 	log_end();
 }
 
@@ -191,7 +210,6 @@ log_fact(const struct sts_event *event)
 void
 report_event(struct report *r, const struct sts_event *event)
 {
-	(void)r;
 	switch (event->what) {
 	case STS_EVENT_FACT:
 		log_fact(event);
@@ -213,6 +231,12 @@ report_event(struct report *r, const struct sts_event *event)
 			? "an entry does not match its checksum"
 			: sts_err_text(event->err));
 		log_end();
+		break;
+	case STS_EVENT_HOST:
+		report_host(event);
+		break;
+	case STS_EVENT_TRUST:
+		report_trust(r, event->trust);
 		break;
 	}
 }

@@ -372,6 +372,7 @@ go(struct resolver *r)
 		return;
 	}
 	r->rules = rules_of(r->role.config);
+	r->report.config = r->role.config;
 	r->cache = role_open_cache(&r->role, true);
 	if (r->cache == NULL)
 		return;
