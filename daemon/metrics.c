@@ -425,19 +425,27 @@ page_at(const struct pages *all, size_t i)
 }
 
 static uint64_t
-total(const struct pages *all, const struct family *f, size_t slot)
+total(const struct pages *all, enum kind kind, size_t slot)
 {
 	uint64_t value = 0;
 
 	for (size_t i = 0; i <= all->count; i++) {
 		uint64_t one = get(page_at(all, i), slot);
 
-		if (f->kind != LATEST)
+		if (kind != LATEST)
 			value += one;
 		else if (one != 0)
 			value = one;
 	}
 	return value;
+}
+
+int
+metrics_dnssec_ok(struct metrics_page *const *pages, size_t count)
+{
+	struct pages all = { pages, count };
+
+	return (int)total(&all, LATEST, DNSSEC_OK) - 1;
 }
 
 static void
@@ -515,7 +523,7 @@ static void
 put_samples(struct sts_buf *to, const struct pages *all, const struct family *f)
 {
 	for (size_t i = 0; i < family_slots(f); i++) {
-		uint64_t value = total(all, f, f->at + i);
+		uint64_t value = total(all, f->kind, f->at + i);
 
 		if (f->kind == LATEST && value == 0)
 			continue; /* nobody knows: better no sample than a wrong one */
@@ -538,7 +546,7 @@ put_histogram(struct sts_buf *to, const struct pages *all, const struct family *
 	uint64_t count = 0;
 
 	for (size_t b = 0; b <= COUNT(buckets); b++) {
-		count += total(all, f, f->at + b);
+		count += total(all, f->kind, f->at + b);
 		sts_put_text(to, f->name);
 		sts_put_text(to, "_bucket{le=\"");
 		sts_put_text(to, b < COUNT(buckets) ? buckets[b].text : "+Inf");
@@ -548,7 +556,7 @@ put_histogram(struct sts_buf *to, const struct pages *all, const struct family *
 	}
 	sts_put_text(to, f->name);
 	sts_put_text(to, "_sum ");
-	put_seconds(to, total(all, f, f->at + COUNT(buckets) + 1));
+	put_seconds(to, total(all, f->kind, f->at + COUNT(buckets) + 1));
 	sts_put_char(to, '\n');
 	sts_put_text(to, f->name);
 	sts_put_text(to, "_count ");

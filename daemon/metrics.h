@@ -58,6 +58,8 @@ struct metrics_page *metrics_page_new(int *fd);
 void metrics_page_end(struct metrics_page *page); /* adds its totals to ours, unmaps */
 /* The exposition (text format 0.0.4) of our page and those of all children. */
 void metrics_print(struct sts_buf *to, struct metrics_page *const *pages, size_t count);
+/* What metrics_set_dnssec_ok said last in any of them: 1 or 0; -1: nothing yet. */
+int metrics_dnssec_ok(struct metrics_page *const *pages, size_t count);
 /* Names and help of every metric, for the manual's check. */
 void metrics_describe(struct sts_buf *to);
 

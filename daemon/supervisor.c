@@ -160,6 +160,32 @@ count_answering(const struct supervisor *s)
 	return n;
 }
 
+/* The pages of all children, oldest first; NULL: no memory. */
+static struct metrics_page **
+collect_pages(const struct supervisor *s, size_t *count)
+{
+	size_t n = count_role(s, CHILD_ANSWERER) + count_role(s, CHILD_RESOLVER);
+	struct metrics_page **pages = calloc(n + 1, sizeof(struct metrics_page *));
+
+	*count = 0;
+	for (const struct child *c = s->children; pages != NULL && c != NULL; c = c->next)
+		pages[(*count)++] = c->page;
+	return pages;
+}
+
+/* Is DANE wanted, and does the resolver not validate? */
+static bool
+lacks_dnssec(const struct supervisor *s)
+{
+	size_t count;
+	struct metrics_page **pages = collect_pages(s, &count);
+	bool lacks = crew_site(s->crew)->wants_dane && pages != NULL &&
+	    metrics_dnssec_ok(pages, count) == 0;
+
+	free(pages);
+	return lacks;
+}
+
 /* Contract of /health: 503 only when Postfix is not, or hardly, served. */
 static int
 put_health(const struct supervisor *s, struct sts_buf *body)
@@ -185,6 +211,10 @@ put_health(const struct supervisor *s, struct sts_buf *body)
 	else if (s->reload_failed)
 		sts_put_text(body,
 		    "degraded: the last reload was refused, see the log\n");
+	else if (lacks_dnssec(s))
+		sts_put_text(body,
+		    "degraded: DANE is wanted, and the DNS servers are not known to "
+		    "validate, see the log (dnssec)\n");
 	else
 		sts_put_text(body, "ok\n");
 	return 200;
@@ -193,17 +223,14 @@ put_health(const struct supervisor *s, struct sts_buf *body)
 static void
 put_metrics(const struct supervisor *s, struct sts_buf *body)
 {
-	size_t count = count_role(s, CHILD_ANSWERER) + count_role(s, CHILD_RESOLVER),
-	       n = 0;
-	struct metrics_page **pages = calloc(count + 1, sizeof(struct metrics_page *));
+	size_t count;
+	struct metrics_page **pages = collect_pages(s, &count);
 
 	if (pages == NULL) {
 		body->bad = true;
 		return;
 	}
-	for (const struct child *c = s->children; c != NULL; c = c->next)
-		pages[n++] = c->page;
-	metrics_print(body, pages, n);
+	metrics_print(body, pages, count);
 	free(pages);
 }
 
