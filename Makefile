@@ -171,4 +171,4 @@ ifneq ($(V),1)
 .SILENT:
 say = @printf '  %-7s %s\n' $(1) $@;
 endif
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/debian13 -prune -o -name '*.d' -type f -print 2>/dev/null)

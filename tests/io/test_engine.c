@@ -26,16 +26,20 @@ int test_failed;
  * was asked. */
 static struct {
 	int64_t ms; /* since the beginning */
-	int64_t txt_ms, mx_ms, a_ms, aaaa_ms, fetch_ms, store_ms;
+	int64_t txt_ms, mx_ms, a_ms, aaaa_ms, fetch_ms, store_ms, soa_ms, tlsa_ms;
 	enum sts_err txt_err, fetch_err, get_err, store_err;
 	uint32_t txt_ttl;
 	bool has_soa;
 	const char *txt;
-	uint8_t site; /* the policy hosts' /24 */
-	bool by_name; /* it is the digit before .example instead */
-	unsigned txts, mxs, fetches, running, most_running;
+	uint8_t site;	/* the policy hosts' /24 */
+	bool by_name;	/* it is the digit before .example instead */
+	bool validates; /* the resolver, and all zones are signed */
+	enum sts_err soa_err, tlsa_err;
+	unsigned txts, mxs, soas, tlsas, fetches, running, most_running;
 	char fetched[MANY][STS_NAME_MAX + 1]; /* hosts in the order of their fetches */
 } world;
+
+static const uint8_t TLSA[3 + 32] = { 3, 1, 1 };
 
 /* ---- time ---- */
 
@@ -86,6 +90,12 @@ sts_timer_set(struct sts_timer *t, int64_t ms)
 	t->at = world.ms + (ms > 0 ? ms : 0);
 	t->turn = turns++;
 	return 0;
+}
+
+void
+sts_timer_stop(struct sts_timer *t)
+{
+	t->set = false;
 }
 
 void
@@ -168,12 +178,27 @@ give_record(struct sts_question *q, const void *data, size_t n)
 static int64_t
 make_answer(struct sts_question *q, struct sts_str name, enum sts_dns_type type)
 {
-	unsigned digit = (unsigned)(name.p[name.n - sizeof(".example")] - '0');
+	unsigned digit =
+	    name.n > 8 ? (unsigned)(name.p[name.n - sizeof(".example")] - '0') : 0;
 	unsigned site = world.by_name ? digit : world.site;
 	const uint8_t four[4] = { 192, 0, (uint8_t)(9 + site), 1 };
 
 	q->answer.ttl = 300;
 	q->answer.ede = -1;
+	q->answer.ad = world.validates;
+	if (type == STS_DNS_SOA) {
+		world.soas++;
+		q->answer.err = world.soa_err;
+		q->answer.count = 1;
+		return world.soa_ms;
+	}
+	if (type == STS_DNS_TLSA) {
+		world.tlsas++;
+		q->answer.err = world.tlsa_err;
+		if (world.tlsa_err == STS_OK)
+			give_record(q, TLSA, sizeof(TLSA));
+		return world.tlsa_ms;
+	}
 	if (type == STS_DNS_TXT) {
 		world.txts++;
 		q->answer.err = world.txt_err;
@@ -210,6 +235,43 @@ sts_resolve_ask(struct sts_resolve *r, struct sts_str name, enum sts_dns_type ty
 	q->timer = sts_timer_new(NULL, on_dns, q);
 	(void)sts_timer_set(q->timer, make_answer(q, name, type));
 	return q;
+}
+
+size_t
+sts_resolve_servers(const struct sts_resolve *r)
+{
+	(void)r;
+	return 1;
+}
+
+struct sts_question *
+sts_resolve_ask_server(struct sts_resolve *r, size_t server, struct sts_str name,
+    enum sts_dns_type type, sts_on_answer *on, void *arg)
+{
+	CHECK("the one", server == 0);
+	return sts_resolve_ask(r, name, type, on, arg);
+}
+
+const char *
+sts_resolve_server_text(const struct sts_resolve *r, size_t server,
+    char text[STS_ADDR_TEXT + 8])
+{
+	(void)r;
+	(void)server;
+	memcpy(text, "::1", 4);
+	return text;
+}
+
+bool
+sts_tls_is_certificate(struct sts_str der)
+{
+	return der.n > 0;
+}
+
+bool
+sts_tls_is_key(struct sts_str der)
+{
+	return der.n > 0;
 }
 
 /* ---- HTTPS ---- */
@@ -396,7 +458,7 @@ sts_cache_due(struct sts_cache *c, int64_t now, size_t max, sts_on_due *on, void
 
 static struct sts_engine *engine;
 static struct sts_rules rules;
-static unsigned troubles;
+static unsigned troubles, trusts;
 
 static struct asked {
 	struct sts_wait *wait;
@@ -406,8 +468,12 @@ static struct asked {
 	enum sts_err err;
 	enum sts_hope hope;
 	bool live;
+	enum sts_dane_state dane[2]; /* plain; [host]:587 */
 	uint16_t failures;
 } asked[MANY];
+
+#define BRACKETS ((struct sts_target){ true, 25 })
+#define SUBMISSION ((struct sts_target){ true, 587 })
 
 static void
 on_outcome(void *arg, const struct sts_outcome *outcome)
@@ -421,6 +487,10 @@ on_outcome(void *arg, const struct sts_outcome *outcome)
 	a->live =
 	    outcome->entry != NULL && sts_entry_is_live(outcome->entry, sts_clock_now());
 	a->failures = outcome->entry != NULL ? outcome->entry->failures : 0;
+	if (outcome->entry != NULL) {
+		a->dane[0] = sts_entry_dane(outcome->entry, STS_TARGET_PLAIN)->state;
+		a->dane[1] = sts_entry_dane(outcome->entry, SUBMISSION)->state;
+	}
 	if (a->forgets != NULL)
 		sts_engine_forget(a->forgets->wait);
 }
@@ -431,12 +501,14 @@ on_event(void *arg, const struct sts_event *event)
 	(void)arg;
 	if (event->what == STS_EVENT_TROUBLE)
 		troubles++;
+	if (event->what == STS_EVENT_TRUST)
+		trusts++;
 }
 
 static void
-ask_as(struct asked *a, const char *domain, bool host_only)
+ask_as(struct asked *a, const char *domain, struct sts_target target)
 {
-	a->wait = sts_engine_ask(engine, sts_str_of(domain), host_only, STS_START_ASKED,
+	a->wait = sts_engine_ask(engine, sts_str_of(domain), target, STS_START_ASKED,
 	    ANSWER_MS, on_outcome, a);
 	CHECK(domain, a->wait != NULL);
 }
@@ -444,7 +516,7 @@ ask_as(struct asked *a, const char *domain, bool host_only)
 static void
 ask(struct asked *a, const char *domain)
 {
-	ask_as(a, domain, false);
+	ask_as(a, domain, STS_TARGET_PLAIN);
 }
 
 static struct sts_engine_stats
@@ -470,7 +542,7 @@ begin(unsigned max_lookups, unsigned max_fetches)
 	world.txt = "v=STSv1; id=1";
 	world.txt_ttl = 300;
 	rules = (struct sts_rules){ .refresh_interval = DAY, .refresh_unused = 30 * DAY };
-	troubles = 0;
+	troubles = trusts = 0;
 	config.cache = (struct sts_cache *)(void *)&kept;
 	engine = sts_engine_new(&config, on_event, NULL);
 }
@@ -549,11 +621,11 @@ test_host_only(void)
 {
 	begin(10, 10);
 	world.fetch_ms = 500;
-	ask_as(&asked[0], "a.example", true);
+	ask_as(&asked[0], "a.example", BRACKETS);
 	run_until(MINUTE);
 	CHECK("[a.example] needs no MX", asked[0].live && world.mxs == 0);
 
-	ask_as(&asked[1], "b.example", true);
+	ask_as(&asked[1], "b.example", BRACKETS);
 	run_until(MINUTE + 100);
 	ask(&asked[2], "b.example");
 	run_until(2 * MINUTE);
@@ -663,7 +735,7 @@ test_overload(void)
 	ask(&asked[1], "b.example");
 	ask(&asked[2], "c.example");
 	ask(&asked[3], "a.example");
-	sts_engine_look(engine, STS_STR("d.example"), false);
+	sts_engine_look(engine, STS_STR("d.example"), STS_TARGET_PLAIN);
 	CHECK("not from inside", asked[2].told == 0);
 	run_until(MINUTE);
 	CHECK("refused",
@@ -920,18 +992,143 @@ test_families(void)
 	end("families");
 }
 
+/*
+ * DANE.
+ */
+static void
+begin_dane(void)
+{
+	begin(10, 10);
+	rules.dane = rules.believe = rules.may = true;
+	world.validates = true;
+}
+
+static void
+test_dane(void)
+{
+	begin_dane();
+	ask(&asked[0], "a.example");
+	ask(&asked[1], "b.example");
+	run_until(1000);
+	CHECK("applies", asked[0].dane[0] == STS_DANE_APPLIES);
+	CHECK("applies", asked[1].dane[0] == STS_DANE_APPLIES);
+	CHECK("one self-test serves all", world.soas == 1 && trusts == 1);
+	CHECK("a question each", world.mxs == 2 && world.tlsas == 2);
+	ask(&asked[2], "a.example");
+	run_until(2000);
+	CHECK("kept", asked[2].told == 1 && world.mxs == 2);
+	end("dane");
+}
+
+/* A question of two ways to ask: the second one waits for the policy of the first, and
+ * then for what it alone needs. */
+static void
+test_targets(void)
+{
+	begin_dane();
+	world.fetch_ms = 500;
+	ask(&asked[0], "a.example");
+	ask_as(&asked[1], "a.example", SUBMISSION);
+	asked[2].forgets = NULL;
+	ask_as(&asked[2], "a.example", SUBMISSION);
+	run_until(MINUTE);
+	CHECK("the first", asked[0].dane[0] == STS_DANE_APPLIES);
+	CHECK("the second", asked[1].told == 1 && asked[1].dane[1] == STS_DANE_APPLIES);
+	CHECK("the third", asked[2].told == 1 && asked[2].dane[1] == STS_DANE_APPLIES);
+	CHECK("one fetch", world.fetches == 1 && world.mxs == 1 && world.tlsas == 2);
+	end("targets");
+}
+
+/* Told, one may forget another who waits for the next journey. */
+static void
+test_forget_target(void)
+{
+	begin_dane();
+	ask_as(&asked[1], "a.example", SUBMISSION);
+	ask(&asked[0], "a.example");
+	asked[1].forgets = &asked[0];
+	run_until(MINUTE);
+	CHECK("told, and not told", asked[1].told == 1 && asked[0].told == 0);
+	CHECK("gone", stats().lookups == 0);
+	end("forget target");
+}
+
+/* Without a finding there is no answer: enforce waits as long as Postfix may. */
+static void
+test_dane_late(void)
+{
+	begin_dane();
+	know("a.example");
+	CHECK("known", entry_of("a.example").dane_count == 1);
+	run_until(2 * HOUR);
+	world.tlsa_ms = 30000;
+	ask(&asked[0], "a.example");
+	run_until(3 * HOUR);
+	CHECK("waits", asked[0].ms == 2 * HOUR + ANSWER_MS);
+	CHECK("unknown", asked[0].dane[0] == STS_DANE_UNKNOWN);
+	CHECK("later", entry_of("a.example").dane[0].state == STS_DANE_APPLIES);
+	end("dane late");
+}
+
+/* What was secure and is not any more makes the resolver prove itself first. */
+static void
+test_trust_again(void)
+{
+	static const struct {
+		const char *name;
+		bool validates;
+		enum sts_dane_state state;
+	} ROWS[] = {
+		{ "stopped validating", false, STS_DANE_OFF },
+		{ "no longer there", true, STS_DANE_ABSENT },
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		begin_dane();
+		know("a.example");
+		run_until(2 * HOUR);
+		world.validates = ROWS[i].validates;
+		world.tlsa_err = STS_ERR_DNS_NODATA;
+		ask(&asked[0], "a.example");
+		run_until(2 * HOUR + 5000);
+		CHECK(ROWS[i].name, asked[0].told == 1);
+		CHECK(ROWS[i].name, asked[0].dane[0] == ROWS[i].state);
+		CHECK(ROWS[i].name, world.soas == 2 && trusts == 2);
+		end(ROWS[i].name);
+	}
+}
+
+static void
+test_selftest(void)
+{
+	begin_dane();
+	world.soa_err = STS_ERR_DNS_TIMEOUT;
+	world.soa_ms = 5000;
+	CHECK("start", sts_engine_selftest(engine) == 0);
+	ask(&asked[0], "a.example");
+	run_until(6000);
+	CHECK("unanswered, and a usable record nevertheless",
+	    asked[0].ms == 5000 && asked[0].dane[0] == STS_DANE_APPLIES);
+	CHECK("one test", world.soas == 1 && trusts == 1);
+	run_until(STS_SELFTEST_INTERVAL * 1000 + 6000);
+	CHECK("again", world.soas == 2 && trusts == 2);
+	end("self-test");
+}
+
 /* Freed at any moment: nothing is left over, nobody is told. */
 static void
 test_free(void)
 {
-	for (int64_t ms = 0; ms < 700; ms += 50) {
+	for (int64_t ms = 0; ms < 1400; ms += 50) {
 		begin(10, 1);
+		rules.dane = rules.believe = world.validates = true;
+		world.soa_ms = world.mx_ms = world.tlsa_ms = 100;
 		world.txt_ms = world.a_ms = world.fetch_ms = world.store_ms = 100;
 		world.aaaa_ms = 150;
 		ask(&asked[0], "a.example");
 		ask(&asked[1], "a.example");
 		ask(&asked[2], "b.example");
-		sts_engine_look(engine, STS_STR("c.example"), false);
+		sts_engine_look(engine, STS_STR("c.example"), STS_TARGET_PLAIN);
 		CHECK("start", sts_engine_refresh(engine) == 0);
 		run_until(ms);
 		end("free");
@@ -957,6 +1154,12 @@ main(void)
 	test_cache_trouble();
 	test_negative();
 	test_families();
+	test_dane();
+	test_targets();
+	test_forget_target();
+	test_dane_late();
+	test_trust_again();
+	test_selftest();
 	test_free();
 	return test_failed;
 }
