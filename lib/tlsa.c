@@ -40,8 +40,6 @@ judge_data(int selector, int matching, size_t n)
 {
 	switch (matching) {
 	case MATCHING_FULL:
-		if (n == 0)
-			return STS_TLSA_UNUSABLE;
 		return selector == SELECTOR_KEY ? STS_TLSA_KEY : STS_TLSA_CERTIFICATE;
 	case MATCHING_SHA2_256:
 		return n == SHA2_256_SIZE ? STS_TLSA_USABLE : STS_TLSA_UNUSABLE;
@@ -57,7 +55,7 @@ sts_tlsa_judge(struct sts_str rdata)
 {
 	int usage, selector;
 
-	if (rdata.n < NUMBERS_SIZE)
+	if (rdata.n <= NUMBERS_SIZE)
 		return STS_TLSA_UNUSABLE;
 	usage = (unsigned char)rdata.p[0];
 	selector = (unsigned char)rdata.p[1];

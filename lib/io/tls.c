@@ -3,6 +3,7 @@
 #include "tls.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,6 +369,38 @@ sts_tls_prepare(void *ssl_ctx, struct sts_tls_store *s, const char *host,
 		return -1;
 	/* RFC 8461 section 7.2: TLS 1.2 or later. */
 	return SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_2_VERSION) == 1 ? 0 : -1;
+}
+
+/* Postfix reads what a TLSA record holds in the same way (tls_dane.c): what it drops is
+ * of no use, however little is wrong with it. */
+bool
+sts_tls_is_certificate(struct sts_str der)
+{
+	const unsigned char *p = (const unsigned char *)der.p, *end = p + der.n;
+	X509 *cert = NULL;
+	bool is;
+
+	if (der.n != 0 && der.n <= LONG_MAX)
+		cert = d2i_X509(NULL, &p, (long)der.n);
+	is = cert != NULL && p == end && X509_get0_pubkey(cert) != NULL;
+	X509_free(cert);
+	ERR_clear_error();
+	return is;
+}
+
+bool
+sts_tls_is_key(struct sts_str der)
+{
+	const unsigned char *p = (const unsigned char *)der.p, *end = p + der.n;
+	EVP_PKEY *key = NULL;
+	bool is;
+
+	if (der.n != 0 && der.n <= LONG_MAX)
+		key = d2i_PUBKEY(NULL, &p, (long)der.n);
+	is = key != NULL && p == end;
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return is;
 }
 
 const char *
