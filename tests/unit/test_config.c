@@ -29,7 +29,7 @@ static const struct {
 	{ "dns_servers", "" },
 	{ "dns_timeout", "5s" },
 	{ "dnssec", "auto" },
-	{ "dane", "off" },
+	{ "dane", "auto" },
 	{ "postfix_directory", "/etc/postfix" },
 	{ "permissive_reply", "auto" },
 	{ "strict_testing", "no" },
@@ -100,6 +100,9 @@ static const struct {
 	{ "mode zero", "socket_mode = 0\n", "socket_mode", "0000", NULL },
 	{ "word", "wildcards = loose\n", "wildcards", "loose", NULL },
 	{ "level", "log_level = debug\n", "log_level", "debug", NULL },
+	{ "DANE", "dane = on\n", "dane", "on", NULL },
+	{ "no DANE", "dane = off\n", "dane", "off", NULL },
+	{ "trust", "dnssec = trust\n", "dnssec", "trust", NULL },
 	{ "longest answer", "answer_timeout = 60\n", "answer_timeout", "60s", NULL },
 	{ "longest reply", "max_reply = 100000\n", "max_reply", "100000", NULL },
 
@@ -139,8 +142,10 @@ static const struct {
 	{ "setuid", "socket_mode = 4660\n", NULL, NULL, "is no mode" },
 	{ "unknown word", "wildcards = all\n", NULL, NULL,
 	    "'all' is not known; what is: exact, loose" },
-	{ "DANE is for later", "dane = auto\n", NULL, NULL,
-	    "dane: 'auto' is not known; what is: off (this version" },
+	{ "no way to do DANE", "dane = yes\n", NULL, NULL,
+	    "dane: 'yes' is not known; what is: auto, on, off" },
+	{ "on is not trust", "dnssec = on\n", NULL, NULL,
+	    "dnssec: 'on' is not known; what is: auto, trust, off" },
 	{ "relative path", "state_directory = var\n", NULL, NULL, "is no absolute path" },
 	{ "cannot be none", "workers = none\n", NULL, NULL, "workers: cannot be none" },
 	{ "none and more", "allow_clients = none\nallow_clients = ::1\n", NULL, NULL,
@@ -326,10 +331,61 @@ test_defaults(void)
 	CHECK("seconds", c->refresh_interval == 86400);
 	CHECK("bytes", c->cache_size == 1u << 30);
 	CHECK("networks", c->allow_clients.count == 8);
-	CHECK("words", c->dnssec == CONFIG_AUTO && c->dane == CONFIG_OFF);
+	CHECK("words", c->dnssec == CONFIG_AUTO && c->dane == CONFIG_AUTO);
 	CHECK("NULL", c->user == NULL && c->ca_file == NULL && c->overrides == NULL);
 	check_round_trip("defaults", c);
 	config_free(c);
+}
+
+/* --- Whose AD bit counts --- */
+
+static const struct {
+	const char *what, *settings;
+	bool believes;
+} servers[] = {
+	{ "resolv.conf without a server", "", true },
+	{ "loopback", "dns_servers = 127.0.0.1", true },
+	{ "all of 127/8", "dns_servers = 127.0.0.53", true },
+	{ "its last address", "dns_servers = 127.255.255.255", true },
+	{ "beyond it", "dns_servers = 128.0.0.1", false },
+	{ "before it", "dns_servers = 126.255.255.255", false },
+	{ "with a port", "dns_servers = 127.0.0.1:5353", true },
+	{ "Docker's forwarder", "dns_servers = 127.0.0.11", false },
+	{ "with a port, too", "dns_servers = 127.0.0.11:53", false },
+	{ "its neighbours", "dns_servers = 127.0.0.10 127.0.0.12", true },
+	{ "IPv6", "dns_servers = ::1", true },
+	{ "IPv6 with a port", "dns_servers = [::1]:5353", true },
+	{ "its neighbour", "dns_servers = ::2", false },
+	{ "the unspecified one", "dns_servers = ::", false },
+	{ "mapped", "dns_servers = ::ffff:127.0.0.1", true },
+	{ "mapped with a port", "dns_servers = [::ffff:127.0.0.1]:5353", true },
+	{ "Docker's, mapped", "dns_servers = ::ffff:127.0.0.11", false },
+	{ "compatible is not mapped", "dns_servers = ::127.0.0.1", false },
+	{ "another host", "dns_servers = 192.0.2.1", false },
+	{ "another host by IPv6", "dns_servers = [2001:db8::1]:53", false },
+	{ "loopback and another", "dns_servers = 127.0.0.1 192.0.2.1", false },
+	{ "another and loopback", "dns_servers = 192.0.2.1 127.0.0.1", false },
+	{ "two on loopback", "dns_servers = 127.0.0.1 ::1", true },
+	{ "link-local", "dns_servers = fe80::1", false },
+	{ "trust", "dnssec = trust\ndns_servers = 192.0.2.1", true },
+	{ "off", "dnssec = off\ndns_servers = 127.0.0.1", false },
+};
+
+static void
+test_believed(void)
+{
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		struct config_errors errors = { 0 };
+		struct config *c =
+		    config_parse_text(sts_str_of(servers[i].settings), "t", &errors);
+
+		CHECK(servers[i].what, c != NULL);
+		if (c != NULL)
+			CHECK(servers[i].what,
+			    config_believes_ad(c) == servers[i].believes);
+		config_free(c);
+		config_errors_done(&errors);
+	}
 }
 
 /* --- Sources: what wins, and what replaces what --- */
@@ -642,6 +698,7 @@ main(int argc, char **argv)
 		return 0;
 	}
 	test_cases();
+	test_believed();
 	test_defaults();
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
 		test_source(&sources[i]);

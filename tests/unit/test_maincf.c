@@ -56,6 +56,42 @@ static const struct {
 	{ "set to notfound", "permissive_reply = notfound", NULL, false },
 };
 
+static const struct {
+	const char *what, *settings, *main_cf; /* NULL: no file */
+	bool dane;
+} danes[] = {
+	{ "no file", "", NULL, true },
+	{ "an empty file", "", "", false },
+	{ "nothing said", "", "myhostname = a\n", false },
+	{ "dnssec", "", "smtp_dns_support_level = dnssec\n", true },
+	{ "in capitals", "", "smtp_dns_support_level=DNSSEC\n", true },
+	{ "enabled", "", "smtp_dns_support_level = enabled\n", false },
+	{ "empty", "", "smtp_dns_support_level =\n", false },
+	{ "no such level", "", "smtp_dns_support_level = dnssecs\n", false },
+	{ "a reference", "", "smtp_dns_support_level = ${x?dnssec}\n", true },
+	{ "last assignment", "",
+	    "smtp_dns_support_level = enabled\nsmtp_dns_support_level = dnssec\n", true },
+	{ "last assignment, too", "",
+	    "smtp_dns_support_level = dnssec\nsmtp_dns_support_level = enabled\n",
+	    false },
+	{ "a comment", "", "#smtp_dns_support_level = dnssec\n", false },
+	{ "of lmtp", "", "lmtp_dns_support_level = dnssec\n", false },
+	{ "set to on", "dane = on", "smtp_dns_support_level = enabled\n", true },
+	{ "set to off", "dane = off", "smtp_dns_support_level = dnssec\n", false },
+	{ "set to off, no file", "dane = off", NULL, false },
+};
+
+static struct config *
+parse(const char *what, const char *settings)
+{
+	struct config_errors errors = { 0 };
+	struct config *c = config_parse_text(sts_str_of(settings), "t", &errors);
+
+	CHECK(what, c != NULL);
+	config_errors_done(&errors);
+	return c;
+}
+
 int
 main(void)
 {
@@ -68,17 +104,22 @@ main(void)
 		CHECK(cases[i].what, strcmp(value, cases[i].value) == 0);
 	}
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
-		struct config_errors errors = { 0 };
-		struct config *c =
-		    config_parse_text(sts_str_of(replies[i].settings), "t", &errors);
+		struct config *c = parse(replies[i].what, replies[i].settings);
 
-		CHECK(replies[i].what, c != NULL);
 		if (c != NULL)
 			CHECK(replies[i].what,
 			    config_says_may(c, sts_str_of(replies[i].main_cf)) ==
 				replies[i].may);
 		config_free(c);
-		config_errors_done(&errors);
+	}
+	for (size_t i = 0; i < sizeof(danes) / sizeof(danes[0]); i++) {
+		struct config *c = parse(danes[i].what, danes[i].settings);
+
+		if (c != NULL)
+			CHECK(danes[i].what,
+			    config_does_dane(c, sts_str_of(danes[i].main_cf)) ==
+				danes[i].dane);
+		config_free(c);
 	}
 	return test_failed;
 }

@@ -45,6 +45,9 @@ count_everything(void)
 	metrics_dns(STS_DNS_TXT, STS_OK);
 	metrics_dns(STS_DNS_MX, STS_ERR_DNS_OTHER);
 	metrics_dns(STS_DNS_MX, STS_ERR_NOMEM);
+	metrics_dns(STS_DNS_TLSA, STS_ERR_DNS_SERVFAIL);
+	metrics_dns(STS_DNS_CNAME, STS_ERR_DNS_NODATA);
+	metrics_dns(STS_DNS_SOA, STS_ERR_DNS_TIMEOUT);
 	metrics_refresh(1);
 	metrics_refresh(0);
 	metrics_restart("resolver");
@@ -73,6 +76,9 @@ static const char *const counted[] = {
 	"stsd_policy_fetch_duration_seconds_count 1",
 	"stsd_dns_queries_total{type=\"TXT\",outcome=\"answer\"} 1",
 	"stsd_dns_queries_total{type=\"MX\",outcome=\"servfail\"} 1",
+	"stsd_dns_queries_total{type=\"TLSA\",outcome=\"servfail\"} 1",
+	"stsd_dns_queries_total{type=\"CNAME\",outcome=\"nodata\"} 1",
+	"stsd_dns_queries_total{type=\"SOA\",outcome=\"timeout\"} 1",
 	"stsd_refreshes_total{outcome=\"ok\"} 1",
 	"stsd_refreshes_total{outcome=\"failed\"} 1",
 	"stsd_process_restarts_total{role=\"resolver\"} 1",
@@ -94,6 +100,7 @@ test_printed(void)
 	CHECK("print", !text.bad);
 	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 		CHECK(counted[i], has_line(&text, counted[i]));
+	CHECK("no self-test yet", metrics_dnssec_ok(NULL, 0) == -1);
 	/* What nobody has measured is not shown as if it were zero. */
 	CHECK("unknown gauge", !has(&text, "\nstsd_dnssec_ok "));
 	CHECK("unknown gauge", !has(&text, "\nstsd_cache_policies{"));
@@ -126,6 +133,7 @@ test_pages(void)
 		metrics_lookup(PF_MAP_QUERY, RESULT_SECURE, 99);
 		metrics_set_connections(30);
 		metrics_set_cache(&stats);
+		metrics_set_dnssec_ok(0);
 		metrics_beat();
 		_exit(0);
 	}
@@ -138,6 +146,8 @@ test_pages(void)
 	CHECK("theirs", has_line(&text, "stsd_cache_policies{mode=\"enforce\"} 3"));
 	CHECK("theirs", has_line(&text, "stsd_refresh_failing 4"));
 	CHECK("theirs", has_line(&text, "stsd_cache_bytes 5"));
+	CHECK("theirs", has_line(&text, "stsd_dnssec_ok 0"));
+	CHECK("theirs", metrics_dnssec_ok(pages, 1) == 0);
 
 	metrics_page_end(pages[0]);
 	sts_buf_clear(&text);
@@ -148,6 +158,9 @@ test_pages(void)
 	CHECK("gauges go", has_line(&text, "stsd_connections 7"));
 	CHECK("but not what is told until somebody knows better",
 	    has_line(&text, "stsd_cache_bytes 5"));
+	CHECK("nor is what the self-test said", metrics_dnssec_ok(NULL, 0) == 0);
+	metrics_set_dnssec_ok(1);
+	CHECK("until the next one", metrics_dnssec_ok(NULL, 0) == 1);
 	sts_buf_done(&text);
 	close(fd);
 }
