@@ -18,6 +18,9 @@ enum query_severity { QUERY_INFO, QUERY_WARNING, QUERY_ERROR };
 enum query_audience { QUERY_SENDER, QUERY_RECIPIENT };
 
 enum query_id {
+	QUERY_ENV01, /* the resolver does not answer its self-test */
+	QUERY_ENV02, /* it does not validate */
+	QUERY_ENV04, /* it does, but is not believed */
 	QUERY_DOM01, /* the domain does not exist */
 	QUERY_DOM02, /* A-labels are used */
 	QUERY_DOM04, /* no mail domain: answered without a look */
@@ -25,8 +28,11 @@ enum query_id {
 	QUERY_MX02,  /* implicit MX */
 	QUERY_MX03,  /* null MX */
 	QUERY_MX04,  /* null MX beside others */
+	QUERY_MX05,  /* a host without any address */
+	QUERY_MX06,  /* a host that is an alias */
 	QUERY_MX07,  /* a host no policy can name */
 	QUERY_MX09,  /* more hosts than are examined */
+	QUERY_MX11,  /* a host whose address lookup failed */
 	QUERY_TXT01,
 	QUERY_TXT02,
 	QUERY_TXT03,
@@ -57,6 +63,17 @@ enum query_id {
 	QUERY_MXP01,
 	QUERY_MXP02,
 	QUERY_MXP03,
+	QUERY_DAN01, /* TLSA records of no use: the MX is insecure */
+	QUERY_DAN02, /* a host whose addresses are insecure */
+	QUERY_DAN03, /* TLSA lookup failed */
+	QUERY_DAN04, /* no TLSA */
+	QUERY_DAN05, /* TLSA unsigned */
+	QUERY_DAN06, /* one unusable TLSA record */
+	QUERY_DAN07, /* all of them are */
+	QUERY_DAN08, /* a host that DANE leaves out */
+	QUERY_DAN10, /* a single TLSA record */
+	QUERY_DAN11, /* TLSA at the end of a chain */
+	QUERY_DAN12, /* bogus */
 	QUERY_CAC06,
 	QUERY_VER07,
 	QUERY_IDS

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "query_journey.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "engine.h"
-#include "file.h"
 #include "idn.h"
 #include "query_exit.h"
 #include "query_json.h"
 #include "query_lint.h"
+#include "role.h"
 #include "rules.h"
+#include "tls.h"
+#include "tlsa.h"
 
-#define FILE_MAX ((size_t)16 * 1024 * 1024)
-/* A journey asks DNS for the record, the MX and the policy host, one after the other, and
- * a name's CNAME may have to be asked for. */
-#define LOOKUPS 6
+/* A journey asks DNS for the MX, for the addresses of its hosts, whether a host is an
+ * alias, for TLSA at the end of the chain and at its beginning, and how far the resolver
+ * can be trusted, one after the other; and a name's CNAME may have to be asked for. */
+#define LOOKUPS 10
 
 struct journeys;
 
@@ -30,15 +29,16 @@ struct journey {
 	struct sts_wait *wait;
 	struct query_report report;
 	int64_t began_ms;
+	bool begun, ended;
 };
 
 struct journeys {
 	const struct query_options *options;
-	const struct config *config;
+	const struct site *site;
 	struct sts_rules rules;
 	struct pf_reply_style style;
 	struct overrides *overrides;
-	char servers[512];
+	struct sts_trust trust; /* as of the last self-test; all-zero before one */
 
 	struct sts_loop *loop;
 	struct sts_resolve *resolve;
@@ -59,22 +59,68 @@ domain_of(const struct journey *j)
  * What happens on the way.
  */
 
+static struct sts_target
+target_of(const struct journey *j)
+{
+	return (struct sts_target){ j->report.key.brackets, j->report.key.port };
+}
+
+/* Can Postfix use this TLSA record? */
+static bool
+is_usable(struct sts_str rdata)
+{
+	switch (sts_tlsa_judge(rdata)) {
+	case STS_TLSA_USABLE:
+		return true;
+	case STS_TLSA_CERTIFICATE:
+		return sts_tls_is_certificate(sts_tlsa_data(rdata));
+	case STS_TLSA_KEY:
+		return sts_tls_is_key(sts_tlsa_data(rdata));
+	case STS_TLSA_UNUSABLE:
+		break;
+	}
+	return false;
+}
+
+static void
+tell_report(struct query_report *r, const struct sts_event *event)
+{
+	switch (event->what) {
+	case STS_EVENT_FACT:
+		query_report_fact(r, event->need, event->fact, event->ms);
+		break;
+	case STS_EVENT_FETCHED:
+		query_report_fetched(r, event->fetched);
+		break;
+	case STS_EVENT_HOST:
+		query_report_host(r, &event->lookup->dane, event->host, event->step,
+		    event->answer, is_usable);
+		break;
+	case STS_EVENT_DONE:
+		query_report_look(r, &event->lookup->dane);
+		break;
+	case STS_EVENT_POLICY:
+	case STS_EVENT_TROUBLE:
+	case STS_EVENT_TRUST:
+		break;
+	}
+}
+
 /* Two words may mean one domain, and then share one journey. */
 static void
 on_event(void *arg, const struct sts_event *event)
 {
 	struct journeys *all = arg;
 
+	if (event->what == STS_EVENT_TRUST) {
+		all->trust = *event->trust;
+		return;
+	}
 	for (size_t i = 0; i < all->count; i++) {
 		struct journey *j = &all->list[i];
 
-		if (!j->report.is_domain || !sts_str_eq(domain_of(j), event->domain))
-			continue;
-		if (event->what == STS_EVENT_FACT)
-			query_report_fact(&j->report, event->need, event->fact,
-			    event->ms);
-		else if (event->what == STS_EVENT_FETCHED)
-			query_report_fetched(&j->report, event->fetched);
+		if (j->begun && !j->ended && sts_str_eq(domain_of(j), event->domain))
+			tell_report(&j->report, event);
 	}
 }
 
@@ -84,14 +130,19 @@ conclude(struct journey *j, enum sts_err err, enum sts_hope hope,
 {
 	struct journeys *all = j->all;
 	int64_t now = sts_clock_now();
-	struct query_context context = { &all->rules, &all->style, STS_STR_NONE, now };
+	struct query_context context = { .rules = &all->rules,
+		.style = &all->style,
+		.now = now,
+		.servers = all->site->config->dns_servers,
+		.culprit = all->trust.server,
+		.distrusts = all->site->dnssec == CONFIG_OFF };
 
+	j->ended = true;
 	if (j->report.is_domain)
 		context.override = overrides_find(all->overrides, domain_of(j), now);
 	j->report.ms = sts_clock_now_ms() - j->began_ms;
 	query_report_conclude(&j->report, err, hope, entry, &context);
-	if (--all->open == 0)
-		sts_loop_stop(all->loop);
+	all->open--;
 }
 
 static void
@@ -101,6 +152,8 @@ on_outcome(void *arg, const struct sts_outcome *outcome)
 
 	j->wait = NULL;
 	conclude(j, outcome->err, outcome->hope, outcome->entry);
+	if (j->all->open == 0)
+		sts_loop_stop(j->all->loop);
 }
 
 /*
@@ -139,23 +192,60 @@ read_key(struct query_report *r, const char *word)
 }
 
 static void
-start(struct journeys *all, struct journey *j, const char *word)
+start(struct journey *j)
 {
-	const struct config *c = all->config;
+	struct journeys *all = j->all;
+	const struct config *c = all->site->config;
 	int64_t wait_ms = LOOKUPS * c->dns_timeout_ms + c->fetch_timeout_ms;
 
-	j->all = all;
+	j->begun = true;
+	all->open++;
 	j->began_ms = sts_clock_now_ms();
-	query_report_start(&j->report, word, sts_clock_now());
-	read_key(&j->report, word);
 	if (!j->report.is_domain) {
 		conclude(j, STS_OK, STS_HOPE_DONE, NULL);
 		return;
 	}
-	j->wait = sts_engine_ask(all->engine, domain_of(j), j->report.key.brackets,
-	    STS_START_FRESH, wait_ms, on_outcome, j);
+	j->wait = sts_engine_ask(all->engine, domain_of(j), target_of(j), STS_START_FRESH,
+	    wait_ms, on_outcome, j);
 	if (j->wait == NULL)
 		query_no_memory();
+}
+
+/* Is a journey under way to the same domain, for another target? The engine makes one a
+ * domain, and this one's would not be a fresh look. */
+static bool
+must_wait(const struct journey *j)
+{
+	const struct journeys *all = j->all;
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct journey *other = &all->list[i];
+
+		if (other->begun && !other->ended &&
+		    sts_str_eq(domain_of(other), domain_of(j)) &&
+		    !sts_target_eq(target_of(other), target_of(j)))
+			return true;
+	}
+	return false;
+}
+
+/* All that can be made at once, until each of them is made. False: none was left. */
+static bool
+run_round(struct journeys *all, bool *failed)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct journey *j = &all->list[i];
+
+		if (j->begun || must_wait(j))
+			continue;
+		start(j);
+		any = true;
+	}
+	if (all->open > 0 && sts_loop_run(all->loop) == -1)
+		*failed = true;
+	return any && !*failed;
 }
 
 static void
@@ -167,25 +257,11 @@ complain(const char *name, const char *why)
 static bool
 open_store(struct journeys *all)
 {
-	const char *path = all->config->ca_file;
 	char why[256];
-	int fd;
 
-	if (path == NULL)
-		path = file_ca_bundle();
-	if (path == NULL) {
-		complain("ca_file", "the system has no bundle of certificates");
-		return false;
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1) {
-		complain(path, strerror(errno));
-		return false;
-	}
-	all->store = sts_tls_store_read(fd, why, sizeof(why));
-	(void)close(fd);
+	all->store = sts_tls_store_read(all->site->ca_fd, why, sizeof(why));
 	if (all->store == NULL)
-		complain(path, why);
+		complain("ca_file", why);
 	return all->store != NULL;
 }
 
@@ -193,74 +269,27 @@ open_store(struct journeys *all)
 static bool
 read_overrides(struct journeys *all)
 {
-	const char *path = all->config->overrides;
 	struct config_errors errors = { 0 };
 	struct sts_buf text = { 0 };
-	bool ok = true;
 
-	if (path == NULL)
+	if (all->site->overrides_fd == -1)
 		return true;
-	if (file_read(path, FILE_MAX, &text) == -1) {
-		complain(path, strerror(errno));
-		ok = false;
-	} else {
-		all->overrides = overrides_parse(sts_buf_str(&text), path,
-		    sts_clock_now(), &errors, NULL);
-		ok = all->overrides != NULL;
-	}
+	if (!role_read_fd(all->site->overrides_fd, &text))
+		complain("overrides", "they cannot be read");
+	else
+		all->overrides = overrides_parse(sts_buf_str(&text),
+		    all->site->config->overrides, sts_clock_now(), &errors, NULL);
 	for (size_t i = 0; i < errors.count; i++)
 		fprintf(stderr, "%s\n", errors.lines[i]);
 	config_errors_done(&errors);
 	sts_buf_done(&text);
-	return ok;
-}
-
-static void
-find_servers(struct journeys *all)
-{
-	struct sts_buf text = { 0 };
-	struct resolvconf found = { "", false };
-
-	if (all->config->dns_servers == NULL &&
-	    file_read("/etc/resolv.conf", FILE_MAX, &text) == 0)
-		resolvconf_parse(sts_buf_str(&text), &found);
-	(void)snprintf(all->servers, sizeof(all->servers), "%s",
-	    all->config->dns_servers != NULL ? all->config->dns_servers
-		: found.servers[0] != '\0'   ? found.servers
-					     : "127.0.0.1");
-	sts_buf_done(&text);
-}
-
-/* permissive_reply = auto depends on the local Postfix. */
-static bool
-says_may(const struct config *c)
-{
-	struct sts_buf text = { 0 };
-	char path[4096];
-	bool found = false, may;
-
-	if (c->postfix_directory != NULL) {
-		(void)snprintf(path, sizeof(path), "%s/main.cf", c->postfix_directory);
-		found = file_read(path, FILE_MAX, &text) == 0;
-	}
-	may = config_says_may(c, found ? sts_buf_str(&text) : STS_STR_NONE);
-	sts_buf_done(&text);
-	return may;
-}
-
-static void
-read_settings(struct journeys *all)
-{
-	const struct config *c = all->config;
-
-	all->rules = rules_of(c);
-	all->style = style_of(c, says_may(c));
+	return all->overrides != NULL;
 }
 
 static void
 make_engine(struct journeys *all)
 {
-	const struct config *c = all->config;
+	const struct config *c = all->site->config;
 	struct sts_fetcher_config fetcher = { .timeout_ms = c->fetch_timeout_ms,
 		.port = (uint16_t)c->https_port,
 		.allow = all->rules.allow,
@@ -273,7 +302,7 @@ make_engine(struct journeys *all)
 
 	if ((engine.loop = all->loop = sts_loop_new()) == NULL)
 		query_no_memory();
-	all->resolve = sts_resolve_new(all->loop, all->servers, c->dns_timeout_ms);
+	all->resolve = sts_resolve_new(all->loop, c->dns_servers, c->dns_timeout_ms);
 	all->fetcher = sts_fetcher_new(all->loop, &fetcher);
 	if (all->resolve == NULL || all->fetcher == NULL)
 		query_no_memory();
@@ -312,7 +341,7 @@ tell(const struct journeys *all, const struct query_look *look)
 		const struct query_report *r = &all->list[i].report;
 
 		if (all->options->json) {
-			query_json_report(&out, r, all->servers);
+			query_json_report(&out, r);
 		} else {
 			if (i > 0 && !look->quiet)
 				sts_put_char(&out, '\n');
@@ -323,25 +352,42 @@ tell(const struct journeys *all, const struct query_look *look)
 	return query_say(&out, status);
 }
 
+static void
+make_list(struct journeys *all)
+{
+	const struct query_options *o = all->options;
+
+	all->count = (size_t)o->count;
+	if ((all->list = calloc(all->count, sizeof(*all->list))) == NULL)
+		query_no_memory();
+	for (size_t i = 0; i < all->count; i++) {
+		struct journey *j = &all->list[i];
+
+		j->all = all;
+		query_report_start(&j->report, o->words[i], sts_clock_now());
+		read_key(&j->report, o->words[i]);
+	}
+}
+
 int
-query_domains(const struct query_options *o, const struct config *config,
+query_domains(const struct query_options *o, const struct site *site,
     const struct query_look *look)
 {
-	struct journeys all = { .options = o, .config = config };
+	struct journeys all = { .options = o,
+		.site = site,
+		.rules = rules_of(site->config),
+		.style = style_of(site->config) };
 	int status = QUERY_EXIT_CONFIG;
+	bool failed = false;
 
-	read_settings(&all);
-	find_servers(&all);
 	if (!open_store(&all) || !read_overrides(&all))
 		goto done;
 	make_engine(&all);
+	make_list(&all);
+	while (run_round(&all, &failed))
+		continue;
 	status = QUERY_EXIT_INTERNAL;
-	all.count = all.open = (size_t)o->count;
-	if ((all.list = calloc(all.count, sizeof(*all.list))) == NULL)
-		query_no_memory();
-	for (size_t i = 0; i < all.count; i++)
-		start(&all, &all.list[i], o->words[i]);
-	if (all.open > 0 && sts_loop_run(all.loop) == -1)
+	if (failed)
 		complain("event loop", "it failed");
 	else
 		status = tell(&all, look);

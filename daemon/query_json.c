@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "query_json.h"
 
+#include "query_dane.h"
+#include "query_dns.h"
 #include "query_try.h"
 #include "record.h"
 
@@ -129,6 +131,132 @@ write_domain(struct query_writer *w, const struct query_report *r)
 	query_close(w, '}');
 }
 
+/*
+ * DNSSEC and DANE.
+ */
+static void
+write_dns_error(struct query_writer *w, const struct sts_dane_fact *failed)
+{
+	struct sts_buf b = { 0 };
+
+	if (failed == NULL) {
+		query_null(w, "error");
+		return;
+	}
+	query_put_dns(&b, failed->err, failed->ede);
+	w->to->bad |= b.bad;
+	query_string(w, "error", sts_buf_str(&b));
+	sts_buf_done(&b);
+}
+
+static void
+write_record(struct query_writer *w, const struct query_tlsa *tlsa)
+{
+	static const char *const numbers[] = { "usage", "selector", "mtype" };
+	struct sts_buf b = { 0 };
+
+	query_open(w, NULL, '{');
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		number_or_null(w, numbers[i],
+		    i < tlsa->rdata.n ? (unsigned char)tlsa->rdata.p[i] : -1);
+	query_put_tlsa_data(&b, tlsa->rdata);
+	w->to->bad |= b.bad;
+	query_string(w, "data", sts_buf_str(&b));
+	sts_buf_done(&b);
+	query_bool(w, "usable", tlsa->usable);
+	query_close(w, '}');
+}
+
+static void
+write_tlsa(struct query_writer *w, const struct query_host *h)
+{
+	query_open(w, "tlsa", '{');
+	query_text(w, "status", query_tlsa_text(query_tlsa_status(h)));
+	string_or_null(w, "base", h->base);
+	query_open(w, "records", '[');
+	for (size_t i = 0; i < h->tlsa_count; i++)
+		write_record(w, &h->tlsa[i]);
+	query_close(w, ']');
+	write_dns_error(w, query_failed_tlsa(h));
+	query_close(w, '}');
+}
+
+static const char *
+host_text(enum sts_host_state state)
+{
+	switch (state) {
+	case STS_HOST_U:
+		return "usable";
+	case STS_HOST_X:
+		return "unusable";
+	case STS_HOST_N:
+		return "absent";
+	case STS_HOST_F:
+		return "failed";
+	case STS_HOST_LEFT_OUT:
+		return "left-out";
+	case STS_HOST_WAITS:
+		break;
+	}
+	return "unknown";
+}
+
+/* h: NULL for a host that was not looked at. */
+static void
+write_host(struct query_writer *w, const struct query_report *r,
+    const struct query_host *h)
+{
+	query_open(w, "addresses", '[');
+	for (size_t i = 0; h != NULL && i < h->address_count; i++)
+		address(w, NULL, &h->addresses[i]);
+	query_close(w, ']');
+	if (h == NULL) {
+		query_text(w, "dnssec", query_dnssec_text(QUERY_INDETERMINATE));
+		return;
+	}
+	query_text(w, "dnssec", query_dnssec_text(query_dnssec_of_host(r, h)));
+	string_or_null(w, "alias_of",
+	    sts_str_eq(h->name, h->final) ? STS_STR_NONE : h->final);
+	write_dns_error(w, query_failed_address(h));
+	write_tlsa(w, h);
+	query_text(w, "dane", host_text(h->state));
+}
+
+static void
+write_resolver(struct query_writer *w, const struct query_report *r)
+{
+	struct sts_buf b = { 0 };
+
+	query_open(w, "resolver", '{');
+	query_text(w, "address", r->servers);
+	query_text(w, "dnssec", query_trust_text(r));
+	query_bool(w, "believed", r->believes);
+	string_or_null(w, "culprit", r->culprit);
+	if (r->has_trust_fact && r->trust_err != STS_OK)
+		query_put_dns(&b, r->trust_err, r->trust_ede);
+	w->to->bad |= b.bad;
+	string_or_null(w, "error", sts_buf_str(&b));
+	query_close(w, '}');
+	sts_buf_done(&b);
+}
+
+static void
+write_dane(struct query_writer *w, const struct query_report *r)
+{
+	struct sts_buf b = { 0 };
+
+	query_open(w, "dane", '{');
+	query_text(w, "status",
+	    r->dane.state == STS_DANE_NONE ? NULL : sts_dane_text(r->dane.state));
+	query_bool(w, "comes_first", r->does_dane && r->dane.state == STS_DANE_APPLIES);
+	query_text(w, "mx", query_dnssec_text(query_dnssec_of_mx(r)));
+	query_put_dane_reason(&b, r);
+	w->to->bad |= b.bad;
+	query_string(w, "reason", sts_buf_str(&b));
+	query_close(w, '}');
+	sts_buf_done(&b);
+}
+
 static void
 write_mx(struct query_writer *w, const struct query_report *r)
 {
@@ -142,6 +270,7 @@ write_mx(struct query_writer *w, const struct query_report *r)
 		query_string(w, "host", mx->host);
 		number_or_null(w, "preference", implicit ? -1 : mx->preference);
 		query_bool(w, "implicit", implicit);
+		write_host(w, r, mx->seen);
 		if (r->has_policy && r->policy.mode != STS_MODE_NONE) {
 			query_open(w, "sts", '{');
 			query_bool(w, "allowed", mx->allowed);
@@ -289,7 +418,7 @@ write_postfix(struct query_writer *w, const struct query_report *r)
 
 	query_open(w, "postfix", '{');
 	query_string(w, "query", r->reply);
-	query_string(w, "query_with_tlsrpt", r->reply);
+	query_string(w, "query_with_tlsrpt", r->reply_tlsrpt);
 	query_put_try(&b, r);
 	w->to->bad |= b.bad;
 	string_or_null(w, "posttls_finger", sts_buf_str(&b));
@@ -298,7 +427,7 @@ write_postfix(struct query_writer *w, const struct query_report *r)
 }
 
 void
-query_json_report(struct sts_buf *to, const struct query_report *r, const char *resolver)
+query_json_report(struct sts_buf *to, const struct query_report *r)
 {
 	struct query_writer w = { to, false };
 
@@ -316,11 +445,9 @@ query_json_report(struct sts_buf *to, const struct query_report *r, const char *
 	query_number(&w, "exit_code", r->exit);
 	query_text(&w, "summary", query_summary(r));
 	query_json_findings(&w, &r->findings);
-	query_open(&w, "resolver", '{');
-	query_text(&w, "address", resolver);
-	query_text(&w, "dnssec", "unknown");
-	query_close(&w, '}');
+	write_resolver(&w, r);
 	write_mx(&w, r);
+	write_dane(&w, r);
 	query_open(&w, "mta_sts", '{');
 	write_txt(&w, r);
 	write_fetch(&w, r);

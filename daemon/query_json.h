@@ -6,8 +6,7 @@
 #include "query_writer.h"
 
 /* One report as one object on one line, schema "stsd-query/1" (stsd-query(1), JSON). */
-void query_json_report(struct sts_buf *to, const struct query_report *r,
-    const char *resolver);
+void query_json_report(struct sts_buf *to, const struct query_report *r);
 
 /* "findings":[...], for all that has them. */
 void query_json_findings(struct query_writer *w, const struct query_findings *f);

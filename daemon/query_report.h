@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "answer.h"
+#include "dane.h"
 #include "dns.h"
 #include "entry.h"
 #include "fetch.h"
@@ -22,6 +23,7 @@
  * found a fact out hands it in; the writers (query_text.h, query_json.h) only read.
  */
 enum query_verdict {
+	QUERY_DANE,    /* "dane": it comes before the policy */
 	QUERY_ENFORCE, /* "sts-enforce" */
 	QUERY_TESTING, /* "sts-testing" */
 	QUERY_NONE,
@@ -29,11 +31,32 @@ enum query_verdict {
 	QUERY_UNKNOWN,
 };
 
+/* A TLSA record. */
+struct query_tlsa {
+	struct sts_str rdata;
+	bool usable;
+};
+
+/* An MX host, as DANE sees it (lib/dane.h). */
+struct query_host {
+	struct sts_str name;
+	struct sts_str final; /* where its addresses are; name when it is no alias */
+	struct sts_addr *addresses;
+	size_t address_count;
+	struct query_tlsa *tlsa; /* those that count, or else any that are there */
+	size_t tlsa_count;
+	struct sts_str base; /* whose they are: final or name */
+	bool tlsa_ad;
+	struct sts_dane_fact fact[STS_DANE_STEPS];
+	enum sts_host_state state;
+};
+
 struct query_mx {
 	uint16_t preference;
 	struct sts_str host;
 	bool allowed;
 	struct sts_str pattern; /* that allows it, as published; empty: none does */
+	const struct query_host *seen; /* NULL: DANE was not looked at, or not here */
 };
 
 struct query_report {
@@ -62,6 +85,18 @@ struct query_report {
 	int64_t mx_ms;
 	enum sts_err mx_err;
 	int mx_ede;
+	bool mx_ad;
+
+	/* DANE: the resolver's self-test, the hosts, the finding */
+	enum sts_err trust_err;
+	int trust_ede;
+	bool trust_ad;
+	const char *servers; /* that were asked */
+	struct sts_str
+	    culprit; /* of them, for which the self-test failed; may be empty */
+	struct query_host *hosts;
+	size_t host_count;
+	struct sts_dane dane;
 
 	/* The policy host and the fetch */
 	struct sts_addr *addresses;
@@ -79,15 +114,18 @@ struct query_report {
 
 	/* The conclusion */
 	struct sts_answer answer;
-	struct sts_str reply; /* literal, to QUERY and to QUERYwithTLSRPT alike */
+	struct sts_str reply;	     /* literal, to QUERY */
+	struct sts_str reply_tlsrpt; /* and to QUERYwithTLSRPT */
 	enum query_verdict verdict;
 	int exit;
 
 	bool is_domain; /* false: answered without any lookup */
-	bool has_record_fact, has_mx_fact, has_host_fact, has_fetch;
+	bool has_record_fact, has_mx_fact, has_host_fact, has_fetch, has_trust_fact;
 	bool mx_null, mx_implicit;
 	bool has_policy; /* and valid */
 	bool overridden;
+	bool believes;	/* the servers' AD bit counts */
+	bool does_dane; /* DANE comes before the policy */
 };
 
 /* What conclusions depend on. */
@@ -96,6 +134,9 @@ struct query_context {
 	const struct pf_reply_style *style;
 	struct sts_str override; /* empty: none */
 	int64_t now;
+	const char *servers; /* the DNS servers asked; stays for as long as the report */
+	const char *culprit; /* the one for which the self-test failed; NULL: none */
+	bool distrusts;	     /* dnssec = off: not to believe them is meant */
 };
 
 void query_report_start(struct query_report *r, const char *word, int64_t now);
@@ -104,12 +145,22 @@ void query_report_done(struct query_report *r);
 /* Facts, as the journey meets them. Everything is copied. */
 void query_report_fact(struct query_report *r, enum sts_need need,
     const struct sts_fact *fact, int64_t ms);
+/* An answer about the look's n-th host. usable: is this TLSA record? */
+typedef bool query_is_usable(struct sts_str rdata);
+void query_report_host(struct query_report *r, const struct sts_dane_look *look, size_t n,
+    enum sts_dane_step step, const struct sts_dns_answer *answer,
+    query_is_usable *usable);
+/* What the look knows of the hosts by now. */
+void query_report_look(struct query_report *r, const struct sts_dane_look *look);
 void query_report_fetched(struct query_report *r, const struct sts_fetched *fetched);
 
 /* The end: findings, verdict, reply, exit status. err: why no journey could be made;
  * entry may be NULL then, and for what is no domain. */
 void query_report_conclude(struct query_report *r, enum sts_err err, enum sts_hope hope,
     const struct sts_entry *entry, const struct query_context *context);
+
+/* Is the answer "come again", because DANE could not be found out about this domain? */
+bool query_report_is_stuck(const struct query_report *r);
 
 const char *query_verdict_text(enum query_verdict verdict);
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "log.h"
+#include "query_dane.h"
+#include "query_dns.h"
 #include "query_try.h"
 
 /* Steps stand in two columns; a policy of more lines is shown with -v only. */
@@ -55,20 +57,39 @@ put_ttl(struct sts_buf *to, uint32_t ttl)
 	sts_put_number(to, ttl);
 }
 
-/* "SERVFAIL, EDE 22", "NXDOMAIN" */
-static void
-put_dns_err(struct sts_buf *to, enum sts_err err, int ede)
-{
-	sts_put_text(to, sts_err_rcode(err));
-	if (ede >= 0) {
-		sts_put_text(to, ", EDE ");
-		sts_put_number(to, (unsigned)ede);
-	}
-}
-
 /*
  * The steps.
  */
+static void
+put_trust(struct sts_buf *to, const struct query_report *r)
+{
+	if (r->trust_err != STS_OK) {
+		sts_put_text(to, "self-test failed: ");
+		query_put_dns(to, r->trust_err, r->trust_ede);
+		return;
+	}
+	sts_put_text(to, r->trust_ad ? "validates DNSSEC" : "does not validate DNSSEC");
+	if (r->trust_ad && !r->believes)
+		sts_put_text(to, ", and is not believed");
+	if (r->culprit.n == 0)
+		return;
+	sts_put_text(to, "  (");
+	sts_put_escaped(to, r->culprit);
+	sts_put_text(to, r->trust_ad ? " did not answer)" : ")");
+}
+
+static void
+put_resolver(struct sts_buf *to, const struct query_report *r)
+{
+	if (!r->has_trust_fact)
+		return;
+	label(to, "resolver");
+	sts_put_text(to, r->servers);
+	sts_put_text(to, "  ");
+	put_trust(to, r);
+	sts_put_char(to, '\n');
+}
+
 static void
 put_record(struct sts_buf *to, const struct query_report *r,
     const struct query_look *look)
@@ -77,7 +98,7 @@ put_record(struct sts_buf *to, const struct query_report *r,
 		return;
 	label(to, "_mta-sts TXT");
 	if (r->record_err != STS_OK)
-		put_dns_err(to, r->record_err, r->record_ede);
+		query_put_dns(to, r->record_err, r->record_ede);
 	for (size_t i = 0; i < r->text_count; i++) {
 		if (i > 0) {
 			sts_put_char(to, '\n');
@@ -116,7 +137,7 @@ put_mx(struct sts_buf *to, const struct query_report *r, const struct query_look
 		return;
 	label(to, r->key.brackets ? "host" : "MX");
 	if (r->mx_err != STS_OK) {
-		put_dns_err(to, r->mx_err, r->mx_ede);
+		query_put_dns(to, r->mx_err, r->mx_ede);
 		sts_put_text(to, r->mx_count > 0 ? ": the domain itself, " : "");
 	}
 	if (r->mx_null)
@@ -133,11 +154,21 @@ put_mx(struct sts_buf *to, const struct query_report *r, const struct query_look
 }
 
 static void
-put_addresses(struct sts_buf *to, const struct query_report *r,
-    const struct query_look *look)
+put_list(struct sts_buf *to, const struct sts_addr *addresses, size_t count)
 {
 	char text[STS_ADDR_TEXT];
 
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			sts_put_char(to, ' ');
+		sts_put(to, (struct sts_str){ text, sts_addr_text(&addresses[i], text) });
+	}
+}
+
+static void
+put_addresses(struct sts_buf *to, const struct query_report *r,
+    const struct query_look *look)
+{
 	if (!r->has_host_fact)
 		return;
 	label(to, "policy host");
@@ -145,13 +176,8 @@ put_addresses(struct sts_buf *to, const struct query_report *r,
 	sts_put(to, (struct sts_str){ r->key.domain, r->key.domain_n });
 	sts_put_text(to, "  ");
 	if (r->host_err != STS_OK)
-		put_dns_err(to, r->host_err, r->host_ede);
-	for (size_t i = 0; i < r->address_count; i++) {
-		if (i > 0)
-			sts_put_char(to, ' ');
-		sts_put(to,
-		    (struct sts_str){ text, sts_addr_text(&r->addresses[i], text) });
-	}
+		query_put_dns(to, r->host_err, r->host_ede);
+	put_list(to, r->addresses, r->address_count);
 	put_ms(to, look, r->host_ms);
 	sts_put_char(to, '\n');
 }
@@ -260,6 +286,104 @@ put_policy(struct sts_buf *to, const struct query_report *r,
 }
 
 /*
+ * DANE: what follows, then what of it is seen at the MX and at each of its hosts.
+ */
+
+/* How many there are, then each: "2 TLSA: 3 1 1, 2 0 0 (unusable)". */
+static void
+put_records(struct sts_buf *to, const struct query_host *h, const struct query_look *look)
+{
+	sts_put_number(to, h->tlsa_count);
+	sts_put_text(to, " TLSA: ");
+	for (size_t i = 0; i < h->tlsa_count; i++) {
+		sts_put_text(to, i > 0 ? ", " : "");
+		query_put_tlsa(to, h->tlsa[i].rdata);
+		if (look->verbose) {
+			sts_put_char(to, ' ');
+			query_put_tlsa_data(to, h->tlsa[i].rdata);
+		}
+		if (!h->tlsa[i].usable)
+			sts_put_text(to, " (unusable)");
+	}
+}
+
+static void
+put_tlsa(struct sts_buf *to, const struct query_host *h, const struct query_look *look)
+{
+	const struct sts_dane_fact *failed = query_failed_tlsa(h);
+
+	switch (query_tlsa_status(h)) {
+	case QUERY_TLSA_USABLE:
+	case QUERY_TLSA_UNUSABLE:
+		sts_put_text(to, "  ");
+		put_records(to, h, look);
+		break;
+	case QUERY_TLSA_UNSIGNED:
+		sts_put_text(to, "  unsigned, ignored: ");
+		put_records(to, h, look);
+		break;
+	case QUERY_TLSA_FAILED:
+		sts_put_text(to, "  TLSA ");
+		query_put_dns(to, failed->err, failed->ede);
+		break;
+	case QUERY_TLSA_ABSENT:
+		sts_put_text(to, "  no TLSA");
+		break;
+	case QUERY_TLSA_NOT_QUERIED:
+		break;
+	}
+}
+
+static void
+put_mx_host(struct sts_buf *to, const struct query_report *r, const struct query_host *h,
+    const struct query_look *look)
+{
+	const struct sts_dane_fact *failed = query_failed_address(h);
+
+	label(to, "");
+	sts_put_escaped(to, h->name);
+	if (!sts_str_eq(h->name, h->final)) {
+		sts_put_text(to, " -> ");
+		sts_put_escaped(to, h->final);
+	}
+	sts_put_text(to, "  ");
+	put_list(to, h->addresses, h->address_count);
+	if (h->address_count > 0)
+		sts_put_text(to, "  ");
+	if (failed != NULL) {
+		query_put_dns(to, failed->err, failed->ede);
+		sts_put_text(to, h->state == STS_HOST_LEFT_OUT ? ", left out" : "");
+	} else {
+		sts_put_text(to, h->address_count == 0 ? "no address, " : "");
+		sts_put_text(to, query_dnssec_text(query_dnssec_of_host(r, h)));
+	}
+	put_tlsa(to, h, look);
+	sts_put_char(to, '\n');
+}
+
+static void
+put_dane(struct sts_buf *to, const struct query_report *r, const struct query_look *look)
+{
+	if (r->dane.state == STS_DANE_NONE)
+		return;
+	label(to, "DANE");
+	sts_put_text(to, sts_dane_text(r->dane.state));
+	sts_put_text(to, ": ");
+	query_put_dane_reason(to, r);
+	if (!r->does_dane)
+		sts_put_text(to, "; it does not come first here (setting dane)");
+	sts_put_char(to, '\n');
+	if (r->host_count > 0 && !r->key.brackets) {
+		label(to, "");
+		sts_put_text(to, "MX  ");
+		sts_put_text(to, query_dnssec_text(query_dnssec_of_mx(r)));
+		sts_put_char(to, '\n');
+	}
+	for (size_t i = 0; i < r->host_count; i++)
+		put_mx_host(to, r, &r->hosts[i], look);
+}
+
+/*
  * Findings.
  */
 static void
@@ -333,7 +457,8 @@ static void
 put_verdict(struct sts_buf *to, const struct query_report *r,
     const struct query_look *look)
 {
-	static const char *const colors[] = { [QUERY_ENFORCE] = GREEN,
+	static const char *const colors[] = { [QUERY_DANE] = GREEN,
+		[QUERY_ENFORCE] = GREEN,
 		[QUERY_TESTING] = YELLOW,
 		[QUERY_NONE] = BOLD,
 		[QUERY_DEFERRED] = RED,
@@ -356,6 +481,11 @@ put_end(struct sts_buf *to, const struct query_report *r)
 	label(to, "Postfix is told");
 	sts_put_escaped(to, r->reply);
 	sts_put_char(to, '\n');
+	if (!sts_str_eq(r->reply, r->reply_tlsrpt)) {
+		label(to, "with TLSRPT");
+		sts_put_escaped(to, r->reply_tlsrpt);
+		sts_put_char(to, '\n');
+	}
 	query_put_try(&command, r);
 	if (command.n > 0) {
 		label(to, "try");
@@ -373,12 +503,14 @@ query_text_report(struct sts_buf *to, const struct query_report *r,
 	put_verdict(to, r, look);
 	if (look->quiet)
 		return;
+	put_resolver(to, r);
 	put_record(to, r, look);
 	put_mx(to, r, look);
 	put_addresses(to, r, look);
 	put_fetch(to, r, look);
 	put_certificate(to, r);
 	put_policy(to, r, look);
+	put_dane(to, r, look);
 	query_text_findings(to, &r->findings, "  ", look);
 	put_end(to, r);
 }

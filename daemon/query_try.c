@@ -5,14 +5,20 @@ const char *
 query_summary(const struct query_report *r)
 {
 	switch (r->verdict) {
+	case QUERY_DANE:
+		return r->overridden ? "PROTECTED by an override"
+				     : "PROTECTED by DANE, which comes before MTA-STS";
 	case QUERY_ENFORCE:
 		return r->overridden ? "PROTECTED by an override"
 				     : "PROTECTED by MTA-STS (enforce)";
 	case QUERY_TESTING:
 		return "NOT PROTECTED: MTA-STS is in mode testing";
 	case QUERY_DEFERRED:
-		return r->overridden ? "MAIL WILL BE DEFERRED by an override"
-				     : "MAIL WILL BE DEFERRED by MTA-STS (enforce)";
+		if (r->overridden)
+			return "MAIL WILL BE DEFERRED by an override";
+		return query_report_is_stuck(r)
+		    ? "MAIL WILL BE DEFERRED: whether DANE comes first cannot be found out"
+		    : "MAIL WILL BE DEFERRED by MTA-STS (enforce)";
 	case QUERY_UNKNOWN:
 		return "UNKNOWN: it could not be found out now";
 	case QUERY_NONE:
@@ -66,6 +72,10 @@ query_put_try(struct sts_buf *to, const struct query_report *r)
 	struct sts_str names = names_of(r->reply), name;
 	bool more = names.n > 0 && r->verdict != QUERY_DEFERRED;
 
+	if (sts_str_eq(r->reply, STS_STR("OK dane-only"))) {
+		sts_put_text(to, "posttls-finger -c -l dane ");
+		put_next_hop(to, &r->key);
+	}
 	if (!more)
 		return;
 	sts_put_text(to,

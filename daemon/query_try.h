@@ -9,8 +9,8 @@
 
 /* The verdict as a sentence for people. */
 const char *query_summary(const struct query_report *r);
-/* The posttls-finger(1) command that shows what Postfix makes of a "secure" reply;
- * nothing for other replies. */
+/* The posttls-finger(1) command that shows what Postfix makes of a reply that asks for
+ * certificates or for DANE; nothing for other replies. */
 void query_put_try(struct sts_buf *to, const struct query_report *r);
 
 #endif

@@ -11,6 +11,7 @@
 #include "query_lint.h"
 #include "query_options.h"
 #include "query_text.h"
+#include "site.h"
 #include "versions.h"
 
 static bool
@@ -29,36 +30,53 @@ wants_color(const struct query_options *o)
 	return isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
 }
 
-/* The settings of stsd, from the same places; NULL after saying what is wrong. */
-static struct config *
-load_config(const struct query_options *o)
+static struct config_sources
+sources_of(const struct query_options *o)
 {
-	struct config_sources sources = { .file = o->config,
+	return (struct config_sources){ .file = o->config,
 		.environment = environ,
 		.options = o->settings };
-	struct config_errors errors = { 0 };
-	struct config *c = config_load(&sources, &errors, NULL);
-
-	for (size_t i = 0; i < errors.count; i++)
-		fprintf(stderr, "%s\n", errors.lines[i]);
-	config_errors_done(&errors);
-	return c;
 }
 
-static int
-run_with_config(const struct query_options *o, const struct query_look *look)
+static void
+print_lines(const struct config_errors *lines)
 {
-	struct config *c = load_config(o);
-	int status;
+	for (size_t i = 0; i < lines->count; i++)
+		fprintf(stderr, "%s\n", lines->lines[i]);
+}
 
-	if (c == NULL)
-		return QUERY_EXIT_CONFIG;
-	if (o->what == QUERY_REPLY)
-		status = query_reply(o, c);
-	else if (o->what == QUERY_HEALTH)
-		status = query_health(o, c);
-	else
-		status = query_domains(o, c, look);
+/* By the settings of stsd, and what they come to on this machine. */
+static int
+look_at_domains(const struct query_options *o, const struct query_look *look)
+{
+	struct config_sources sources = sources_of(o);
+	struct site_said said = { 0 };
+	struct site *site = site_load(&sources, 0, &said);
+	int status = QUERY_EXIT_CONFIG;
+
+	print_lines(&said.errors);
+	if (o->verbose)
+		print_lines(&said.warnings);
+	site_said_done(&said);
+	if (site != NULL)
+		status = query_domains(o, site, look);
+	site_free(site, NULL);
+	return status;
+}
+
+/* The settings of stsd, from the same places; the running one knows what they come to. */
+static int
+ask_daemon(const struct query_options *o)
+{
+	struct config_sources sources = sources_of(o);
+	struct config_errors errors = { 0 };
+	struct config *c = config_load(&sources, &errors, NULL);
+	int status = QUERY_EXIT_CONFIG;
+
+	print_lines(&errors);
+	config_errors_done(&errors);
+	if (c != NULL)
+		status = o->what == QUERY_REPLY ? query_reply(o, c) : query_health(o, c);
 	config_free(c);
 	return status;
 }
@@ -70,9 +88,10 @@ run(const struct query_options *o)
 
 	switch (o->what) {
 	case QUERY_DOMAINS:
+		return look_at_domains(o, &look);
 	case QUERY_REPLY:
 	case QUERY_HEALTH:
-		return run_with_config(o, &look);
+		return ask_daemon(o);
 	case QUERY_LINT_POLICY:
 		return query_lint_policy(o, &look);
 	case QUERY_LINT_RECORD:

@@ -75,6 +75,9 @@ static const struct {
 	{ "an odd host", STS_OK, "v=STSv1; id=1;", STS_OK, { "a.b.c", "m_x.b.c" }, STS_OK,
 	    STS_OK, ENFORCE "mx: *.b.c\n", NULL, QUERY_ENFORCE, 2, "MX07 MXP02",
 	    "OK secure match=a.b.c servername=hostname" },
+	{ "overridden to DANE", STS_OK, "v=STSv1; id=1;", STS_OK, { "a.b.c" }, STS_OK,
+	    STS_OK, ENFORCE "mx: *.b.c\n", "OK dane-only", QUERY_DANE, 0, "CAC06",
+	    "OK dane-only" },
 	{ "overridden", STS_OK, "v=STSv1; id=1;", STS_OK, { "a.b.c" }, STS_OK, STS_OK,
 	    ENFORCE "mx: *.b.c\n", "NOTFOUND ", QUERY_NONE, 1, "CAC06", "NOTFOUND " },
 };
@@ -194,14 +197,19 @@ check_writers(const char *what, const struct query_report *r)
 	query_text_report(&b, r, &look);
 	CHECK(what, !b.bad && b.n > 0 && is_plain(sts_buf_str(&b)));
 	sts_buf_clear(&b);
-	query_json_report(&b, r, "192.0.2.53");
+	query_json_report(&b, r);
 	CHECK(what, !b.bad && b.n > 2 && b.p[0] == '{' && b.p[b.n - 2] == '}');
 	CHECK(what, memchr(b.p, '\n', b.n) == b.p + b.n - 1);
 	sts_buf_done(&b);
 }
 
-static const struct sts_rules rules = { .refresh_interval = 86400 };
-static const struct pf_reply_style style = { true, true, true, 65536 };
+static const struct sts_rules rules = { .refresh_interval = 86400, .may = true };
+static const struct pf_reply_style style = { true, true, 65536 };
+
+#define CONTEXT                                                                          \
+ {                                                                                       \
+  .rules = &rules, .style = &style, .now = NOW, .servers = "192.0.2.53"                  \
+ }
 
 static void
 start(struct query_report *r, const char *word)
@@ -217,10 +225,10 @@ test_cases(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *what = cases[i].what;
-		struct query_context context = { &rules, &style,
-			sts_str_of(cases[i].override), NOW };
+		struct query_context context = CONTEXT;
 		struct query_report r;
 
+		context.override = sts_str_of(cases[i].override);
 		start(&r, "dom.example");
 		tell_facts(i, &r);
 		make_entry(i, &entry);
@@ -237,7 +245,7 @@ test_cases(void)
 static void
 test_without_journey(void)
 {
-	struct query_context context = { &rules, &style, STS_STR_NONE, NOW };
+	struct query_context context = CONTEXT;
 	struct query_report r;
 
 	start(&r, "local\x1bhost");
@@ -259,7 +267,7 @@ test_without_journey(void)
 static void
 test_escapes(void)
 {
-	struct query_context context = { &rules, &style, STS_STR_NONE, NOW };
+	struct query_context context = CONTEXT;
 	struct sts_str evil = STS_STR("v=STSv1; id=\x1b[31m\"\r\n");
 	struct sts_fact fact = { .texts = &evil, .count = 1, .ede = -1 };
 	static struct sts_entry entry;
