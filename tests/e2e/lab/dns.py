@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A DNS server that says what a test tells it to, and counts what it is asked.
 
-It is the resolver that stsd is given, so it follows CNAMEs by itself unless told not to.
+It is the resolver that stsd is given, so it follows CNAMEs by itself unless told not to;
+and where it plays one that validates, it sets AD on answers from zones that are signed.
 """
 import collections
 import ipaddress
@@ -13,6 +14,7 @@ TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28,
          "TLSA": 52, "ANY": 255}
 NAMES = {number: name for name, number in TYPES.items()}
 RCODES = {"ok": 0, "formerr": 1, "servfail": 2, "nxdomain": 3, "notimp": 4, "refused": 5}
+AD = 0x20  # in the fourth byte of a message
 CHAIN_MAX = 20
 UDP_MAX = 1232
 
@@ -45,10 +47,21 @@ def encode_data(kind, value):
         return encode_text(value)
     if kind in ("CNAME", "NS"):
         return encode_name(value)
+    if kind == "TLSA":
+        return bytes(value[:3]) + value[3]
     if kind == "SOA":
         return encode_name("ns.test") + encode_name("hostmaster.test") + struct.pack(
             ">5I", 1, 3600, 600, 86400, value)
     return value  # raw bytes
+
+
+def has_do(query):
+    """Does a query without answers want signatures? Its OPT record ends it."""
+    at = 12
+    while query[at]:
+        at += 1 + query[at]
+    opt = query[at + 5:]
+    return opt[:3] == b"\0\0\x29" and bool(opt[7] & 0x80)
 
 
 class Trouble:
@@ -69,12 +82,31 @@ class Dns:
         self.over_tcp = collections.Counter()  # (name, type)
         self.trouble = {}  # (name, type), (name, None) or server address -> Trouble
         self.negative_ttl = 300  # None: no SOA in negative answers
+        self.validates = False  # as a resolver; and then the root is signed
+        self.plain_servers = set()  # addresses that never set AD
+        self._signed = {}  # zone -> does a chain of signatures lead there?
         self._records = collections.defaultdict(list)  # name -> [(type, ttl, value)]
         self._lock = threading.Lock()
+        self.add("", "SOA", 300)
+        self.add("", "NS", "ns.test")
         for address in addresses:
             self.listen(address, port)
 
     # What a test says.
+
+    def sign(self, *zones, signed=True):
+        """All names in these zones, but for zones below of which something else is said."""
+        for zone in zones:
+            self._signed[zone.lower()] = signed
+
+    def is_signed(self, name):
+        """The root is, nothing below it unless told so."""
+        zone = name
+        while zone:
+            if zone in self._signed:
+                return self._signed[zone]
+            zone = zone.partition(".")[2]
+        return name == ""
 
     def add(self, name, kind, *values, ttl=300):
         with self._lock:
@@ -94,6 +126,10 @@ class Dns:
 
     def fail(self, name, kind, how, **more):
         self.trouble[(name.lower(), kind)] = Trouble(how, **more)
+
+    def fail_server(self, address, how, **more):
+        """All questions to one of the addresses."""
+        self.trouble[address] = Trouble(how, **more)
 
     def mend(self, name, kind=None):
         self.trouble.pop((name.lower(), kind), None)
@@ -163,13 +199,19 @@ class Dns:
         if how == "garbage":
             send(query[:2] + b"\x81\x80garbage")
             return
-        reply = self._reply(query, name, kind, end, trouble, tcp)
+        reply = self._reply(query, (name, kind, end), trouble, server, tcp)
         if how == "slow":
             later = threading.Timer(trouble.seconds, self._send_late, (send, reply))
             later.daemon = True
             later.start()
             return
         send(reply)
+
+    def _sets_ad(self, query, rcode, names, server):
+        """Asked for it by AD (RFC 6840 section 5.7) or DO; all names of the answer secure."""
+        return (self.validates and server not in self.plain_servers
+                and (query[3] & AD or has_do(query)) and rcode in (0, RCODES["nxdomain"])
+                and all(self.is_signed(name) for name in names))
 
     @staticmethod
     def _send_late(send, reply):
@@ -190,26 +232,30 @@ class Dns:
         return ".".join(labels).lower(), NAMES.get(number, str(number)), at + 5
 
     def _look_up(self, name, kind, follow):
-        """(rcode, [(owner, type, ttl, value)])"""
-        answers = []
+        """(rcode, [(owner, type, ttl, value)], the names on the way)"""
+        answers, names = [], []
         with self._lock:
             for _ in range(CHAIN_MAX):
+                names.append(name)
                 here = self._records.get(name, [])
                 found = [(name, k, ttl, value) for k, ttl, value in here if k == kind]
                 alias = [(name, k, ttl, value) for k, ttl, value in here if k == "CNAME"]
                 answers += found or alias[:1]
                 if found or not alias or not follow:
                     exists = here or any(n.endswith("." + name) for n in self._records)
-                    return (0 if exists else RCODES["nxdomain"]), answers
+                    return (0 if exists else RCODES["nxdomain"]), answers, names
                 name = alias[0][3].lower()
-        return RCODES["servfail"], []  # a loop
+        return RCODES["servfail"], [], names  # a loop
 
-    def _reply(self, query, name, kind, end, trouble, tcp):
+    def _reply(self, query, question, trouble, server, tcp):
+        name, kind, end = question
         how = trouble.kind if trouble else "none"
-        rcode, answers = self._look_up(name, kind, how != "bare")
+        rcode, answers, names = self._look_up(name, kind, how != "bare")
         if how in RCODES:
             rcode, answers = RCODES[how], []
         flags, authority = 0x8180 | rcode, []
+        if self._sets_ad(query, rcode, names, server):
+            flags |= AD
         if not any(a[1] == kind for a in answers) and rcode in (0, RCODES["nxdomain"]):
             if self.negative_ttl is not None and how != "bare":
                 authority = [(name.partition(".")[2], "SOA", self.negative_ttl,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The small Internet: DNS, policy hosts, mail hosts, and the daemons that use them."""
+import contextlib
 import os
 import shutil
 import threading
@@ -126,6 +127,15 @@ class World:
         self._daemons.append(made)
         return made
 
+    @contextlib.contextmanager
+    def resolv_conf(self, text):
+        """Says so for a while."""
+        namespace.write_atomically("/etc/resolv.conf", text)
+        try:
+            yield
+        finally:
+            namespace.write_atomically("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+
     def query(self, *words, **more):
         """Runs stsd-query."""
         settings = ["-o", "dns_servers=127.0.0.1", "-o", "ca_file=" + self.pki.ca_file,
@@ -151,6 +161,8 @@ class World:
         namespace.reap()
         self.dns.trouble.clear()
         self.dns.negative_ttl = 300
+        self.dns.validates = False
+        self.dns.plain_servers.clear()
 
     def _keep(self, target):
         for server in self._daemons + self._postfixes:
