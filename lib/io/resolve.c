@@ -16,7 +16,9 @@
  */
 #include "resolve.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -29,6 +31,7 @@
 #include "addr.h"
 
 #define SERVERS_MAX 16
+#define DNS_PORT 53
 
 /* An unanswered question is repeated after this, then after twice and four times as
  * long: resolvers need up to a second for what they do not know yet. */
@@ -88,6 +91,7 @@ struct sts_question {
 	int64_t started;
 	int64_t next_at; /* when the next server is asked */
 	size_t first;	 /* server to begin with */
+	size_t count;	 /* of servers to ask, in turn: all of them, or one */
 	size_t asked;	 /* servers asked so far */
 	struct attempt *attempts;
 
@@ -558,7 +562,7 @@ deadline(const struct sts_question *q)
 static enum sts_err
 ask_next(struct sts_question *q, int64_t now)
 {
-	int64_t left = (int64_t)(q->resolve->count - q->asked);
+	int64_t left = (int64_t)(q->count - q->asked);
 	int64_t share = (deadline(q) - now) / left;
 
 	q->next_at = now + share;
@@ -568,7 +572,7 @@ ask_next(struct sts_question *q, int64_t now)
 static void
 wait_on(struct sts_question *q, int64_t now)
 {
-	bool waiting = q->asked < q->resolve->count;
+	bool waiting = q->asked < q->count;
 	int64_t at = waiting && q->next_at < deadline(q) ? q->next_at : deadline(q);
 
 	/* One may have ended inside the call that asked it. */
@@ -592,7 +596,7 @@ turn(void *arg)
 		finish_failed(q, q->failure == STS_OK ? STS_ERR_DNS_TIMEOUT : q->failure);
 		return;
 	}
-	if (q->attempts == NULL && q->asked == q->resolve->count) {
+	if (q->attempts == NULL && q->asked == q->count) {
 		if (q->failure != STS_ERR_DNS_TIMEOUT) {
 			finish_failed(q, q->failure);
 			return;
@@ -601,7 +605,7 @@ turn(void *arg)
 		q->asked = 0;
 		q->next_at = now + RESTART_MS;
 	}
-	if (q->asked < q->resolve->count && now >= q->next_at &&
+	if (q->asked < q->count && now >= q->next_at &&
 	    (err = ask_next(q, now)) != STS_OK) {
 		finish_failed(q, err);
 		return;
@@ -614,8 +618,8 @@ static bool
 parse_server(struct sts_str text, struct server *server)
 {
 	bool brackets = sts_str_starts(text, STS_STR("["));
-	struct sts_str port = STS_STR("53"), host = text, rest;
-	unsigned long long number;
+	struct sts_str port = STS_STR_NONE, host = text, rest;
+	unsigned long long number = DNS_PORT;
 
 	if (brackets) {
 		rest = sts_str_from(text, 1);
@@ -630,8 +634,9 @@ parse_server(struct sts_str text, struct server *server)
 		if (sts_str_cut(&rest, ':', &host))
 			port = rest;
 	}
-	if (!sts_addr_parse(host, &server->address) ||
-	    !sts_str_number(port, 65535, &number) || number == 0)
+	if (!sts_addr_parse(host, &server->address))
+		return false;
+	if (port.p != NULL && (!sts_str_number(port, 65535, &number) || number == 0))
 		return false;
 	server->port = (uint16_t)number;
 	return server->address.v6 || !brackets;
@@ -685,9 +690,10 @@ sts_resolve_free(struct sts_resolve *r)
 	ares_library_cleanup();
 }
 
-struct sts_question *
-sts_resolve_ask(struct sts_resolve *r, struct sts_str name, enum sts_dns_type type,
-    sts_on_answer *on, void *arg)
+/* Asks count servers in turn, from first on. */
+static struct sts_question *
+question_new(struct sts_resolve *r, size_t first, size_t count, struct sts_str name,
+    enum sts_dns_type type, sts_on_answer *on, void *arg)
 {
 	struct sts_question *q = calloc(1, sizeof(*q));
 
@@ -697,6 +703,8 @@ sts_resolve_ask(struct sts_resolve *r, struct sts_str name, enum sts_dns_type ty
 	q->on = on;
 	q->arg = arg;
 	q->type = type;
+	q->first = first;
+	q->count = count;
 	/* A longer one is no name, and nor is the empty one: turn() says so. */
 	if (name.n <= STS_NAME_MAX) {
 		memcpy(q->name, name.p, name.n);
@@ -718,6 +726,44 @@ sts_resolve_ask(struct sts_resolve *r, struct sts_str name, enum sts_dns_type ty
 		q->next->link = &q->next;
 	r->questions = q;
 	return q;
+}
+
+struct sts_question *
+sts_resolve_ask(struct sts_resolve *r, struct sts_str name, enum sts_dns_type type,
+    sts_on_answer *on, void *arg)
+{
+	return question_new(r, 0, r->count, name, type, on, arg);
+}
+
+size_t
+sts_resolve_servers(const struct sts_resolve *r)
+{
+	return r->count;
+}
+
+struct sts_question *
+sts_resolve_ask_server(struct sts_resolve *r, size_t server, struct sts_str name,
+    enum sts_dns_type type, sts_on_answer *on, void *arg)
+{
+	assert(server < r->count);
+	return question_new(r, server, 1, name, type, on, arg);
+}
+
+const char *
+sts_resolve_server_text(const struct sts_resolve *r, size_t server,
+    char text[STS_ADDR_TEXT + 8])
+{
+	const struct server *s = &r->servers[server];
+	char address[STS_ADDR_TEXT];
+
+	assert(server < r->count);
+	(void)sts_addr_text(&s->address, address);
+	if (s->port == DNS_PORT)
+		(void)snprintf(text, STS_ADDR_TEXT + 8, "%s", address);
+	else
+		(void)snprintf(text, STS_ADDR_TEXT + 8,
+		    s->address.v6 ? "[%s]:%u" : "%s:%u", address, (unsigned)s->port);
+	return text;
 }
 
 void

@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -31,7 +32,7 @@ static const char LETTERS[FAKES] = { 'G', 'D', 'F', 'P', 'C', 'S' };
 
 static const struct row {
 	const char *name;
-	const char *servers;
+	const char *servers; /* a letter in lower case: that one alone is asked */
 	const char *ask;
 	int64_t timeout_ms;
 	enum sts_err err;
@@ -111,7 +112,25 @@ static const struct row {
 	    1800 },
 	{ "being started", "S", "txt.a", 3000, STS_OK, -1, "hello world", 2, 1000, 1500 },
 
+	{ "the first alone", "gF", "txt.a", 3000, STS_OK, -1, "hello world", 1, 0, 500 },
+	{ "the second alone", "Fg", "txt.a", 3000, STS_OK, -1, "hello world", 1, 0, 500 },
+	{ "a failing one alone", "fG", "txt.a", 3000, STS_ERR_DNS_SERVFAIL, 6, NULL, 1, 0,
+	    500 },
+	{ "a failing last one alone", "Gf", "txt.a", 3000, STS_ERR_DNS_SERVFAIL, 6, NULL,
+	    1, 0, 500 },
+	{ "a dead one alone", "dG", "txt.a", 1500, STS_ERR_DNS_TIMEOUT, -1, NULL, 1, 1500,
+	    1800 },
+	{ "a closed one alone", "cG", "txt.a", 1500, STS_ERR_DNS_TIMEOUT, -1, NULL, 2,
+	    1500, 1800 },
+	{ "a slow one alone", "gP", "slow.a", 2000, STS_OK, -1, "hello world", 1, 1600,
+	    2000 },
+	{ "eight CNAMEs from one alone", "Pg", "to8.a", 3000, STS_OK, -1, "hello world",
+	    9, 0, 500 },
+	{ "no name for one alone", "g", "a..b", 3000, STS_ERR_NAME, -1, NULL, 0, 0, 500 },
+
 	{ "no name", "G", "a..b", 3000, STS_ERR_NAME, -1, NULL, 0, 0, 500 },
+	{ "no name with a port", "G", "_25._tcp.a b", 3000, STS_ERR_NAME, -1, NULL, 0, 0,
+	    500 },
 	{ "empty name", "G", "", 3000, STS_ERR_NAME, -1, NULL, 0, 0, 500 },
 };
 #define ROW_COUNT (sizeof(ROWS) / sizeof(ROWS[0]))
@@ -141,6 +160,7 @@ struct exchange {
 	struct fake *fake;
 	struct sts_str query;	  /* header and question, without OPT */
 	char label[64], rest[64]; /* of the name: the first label, the others */
+	enum sts_dns_type type;
 	struct sts_buf reply;
 	unsigned answers;
 	bool tcp, twice;
@@ -270,6 +290,50 @@ do_other_question(struct exchange *x)
 	x->reply.p[13] ^= 2;
 }
 
+/* What there is of each type but TXT. */
+static void
+put_typed(struct exchange *x)
+{
+	switch (x->type) {
+	case STS_DNS_A:
+		put_record(x, STS_DNS_A, 300, STS_STR("4444"));
+		break;
+	case STS_DNS_AAAA:
+		put_record(x, STS_DNS_AAAA, 300, STS_STR("6666666666666666"));
+		break;
+	case STS_DNS_CNAME:
+		put_cname(x, "host");
+		break;
+	case STS_DNS_SOA:
+		put_soa(x);
+		x->answers++;
+		x->reply.p[9] = 0;
+		break;
+	case STS_DNS_MX:
+		put_record(x, STS_DNS_MX, 300, STS_STR("\0\12\4HOST\0"));
+		break;
+	case STS_DNS_TXT:
+		put_txt(x, 1);
+		break;
+	case STS_DNS_TLSA:
+		put_record(x, STS_DNS_TLSA, 300, STS_STR("\3\1\1x"));
+		put_record(x, STS_DNS_TLSA, 300, STS_STR("\3\1\1y"));
+		break;
+	}
+}
+
+/* A CNAME and the record it leads to, in one reply. */
+static void
+do_alias(struct exchange *x)
+{
+	size_t target = x->reply.n + 12;
+
+	put_cname(x, "host");
+	put_typed(x);
+	/* The owner of the last record, whose rdata has four bytes. */
+	x->reply.p[x->reply.n - 15] = (char)target;
+}
+
 /* True when something is to be said. */
 static bool
 do_as_named(struct exchange *x)
@@ -313,10 +377,14 @@ do_as_named(struct exchange *x)
 		put_cname(x, "elcric");
 	else if (strcmp(l, "elcric") == 0)
 		put_cname(x, "circle");
+	else if (strcmp(l, "alias") == 0 && x->type == STS_DNS_A)
+		do_alias(x);
+	else if (strcmp(l, "part") == 0 && x->type == STS_DNS_A)
+		put_cname(x, "alias");
 	else if (strncmp(l, "to", 2) == 0)
 		do_to(x);
 	else
-		put_txt(x, 1);
+		put_typed(x);
 	return true;
 }
 
@@ -343,13 +411,13 @@ answer(struct exchange *x)
 static bool
 read_query(struct exchange *x, const unsigned char *p, size_t n)
 {
-	size_t at = 12, label_n = p[12];
+	size_t label_n = p[12], at = label_n == 0 ? 12 : 13 + label_n;
 	struct sts_buf rest = { .n = 0 };
 
 	CHECK("RD and AD", p[2] == 0x01 && p[3] == 0x20);
 	memcpy(x->label, p + 13, label_n);
 	x->label[label_n] = '\0';
-	for (at += 1 + label_n; at < n && p[at] != 0; at += 1u + p[at]) {
+	for (; at < n && p[at] != 0; at += 1u + p[at]) {
 		if (rest.n != 0)
 			sts_put_char(&rest, '.');
 		sts_put(&rest, (struct sts_str){ (const char *)p + at + 1, p[at] });
@@ -357,6 +425,7 @@ read_query(struct exchange *x, const unsigned char *p, size_t n)
 	snprintf(x->rest, sizeof(x->rest), "%.*s", (int)rest.n, rest.p);
 	sts_buf_done(&rest);
 	at += 5;
+	x->type = (enum sts_dns_type)(p[at - 4] << 8 | p[at - 3]);
 	x->query = (struct sts_str){ (const char *)p, at };
 	/* The newer c-ares puts a cookie into the OPT. */
 	return n >= at + 11 && memcmp(p + at, "\0\0\051\004\320", 5) == 0;
@@ -672,10 +741,21 @@ list_servers(const char *letters, char *out, size_t out_n)
 			continue;
 		}
 		for (size_t k = 0; k < FAKES; k++)
-			if (LETTERS[k] == *letters)
+			if (LETTERS[k] == toupper(*letters))
 				n += (size_t)snprintf(out + n, out_n - n, "127.0.0.1:%u ",
 				    fakes[k].port);
 	}
+}
+
+static struct sts_question *
+ask(const struct row *row, struct progress *p)
+{
+	struct sts_str name = sts_str_of(row->ask);
+	size_t one = strcspn(row->servers, "gdfpcs");
+
+	if (row->servers[one] == '\0')
+		return sts_resolve_ask(p->resolve, name, STS_DNS_TXT, on_answer, p);
+	return sts_resolve_ask_server(p->resolve, one, name, STS_DNS_TXT, on_answer, p);
 }
 
 static void
@@ -697,10 +777,72 @@ ask_all(void)
 		if (p->resolve == NULL)
 			continue;
 		sts_resolve_observe(p->resolve, on_asked, p);
-		CHECK(ROWS[i].name,
-		    sts_resolve_ask(p->resolve, sts_str_of(ROWS[i].ask), STS_DNS_TXT,
-			on_answer, p) != NULL);
+		CHECK(ROWS[i].name, ask(&ROWS[i], p) != NULL);
 	}
+}
+
+/* Each type that is ever asked for, from a server that fails and then from a good one. */
+static const struct typed {
+	const char *ask;
+	enum sts_dns_type type;
+	enum sts_err err;
+	size_t count;
+	struct sts_str data; /* of the first record; empty: any */
+	const char *final_name;
+	unsigned chain;
+	uint32_t ttl;
+	bool ad;
+} TYPED[] = {
+	{ ".", STS_DNS_SOA, STS_OK, 1, { NULL, 0 }, "", 0, 600, true },
+	{ "host.a", STS_DNS_A, STS_OK, 1, { "4444", 4 }, "host.a", 0, 300, true },
+	{ "host.a", STS_DNS_AAAA, STS_OK, 1, { "6666666666666666", 16 }, "host.a", 0, 300,
+	    true },
+	{ "host.a", STS_DNS_MX, STS_OK, 1, { "host", 4 }, "host.a", 0, 300, true },
+	{ "alias.a", STS_DNS_CNAME, STS_OK, 1, { "host.a", 6 }, "alias.a", 0, 60, true },
+	{ "alias.a", STS_DNS_A, STS_OK, 1, { "4444", 4 }, "host.a", 1, 60, true },
+	{ "part.a", STS_DNS_A, STS_OK, 1, { "4444", 4 }, "host.a", 2, 0, true },
+	{ "_25._tcp.host.a", STS_DNS_TLSA, STS_OK, 2, { "\3\1\1x", 4 }, "_25._tcp.host.a",
+	    0, 300, true },
+	{ "nx._tcp.host.a", STS_DNS_TLSA, STS_ERR_DNS_NXDOMAIN, 0, { NULL, 0 },
+	    "nx._tcp.host.a", 0, 60, true },
+	{ "noad._tcp.host.a", STS_DNS_TLSA, STS_OK, 2, { NULL, 0 }, "txt._tcp.host.a", 1,
+	    0, false },
+};
+#define TYPED_COUNT (sizeof(TYPED) / sizeof(TYPED[0]))
+static size_t typed_left = TYPED_COUNT;
+
+static void
+on_typed(void *arg, const struct sts_dns_answer *a, int64_t ms)
+{
+	const struct typed *row = arg;
+
+	(void)ms;
+	CHECK(row->ask, a->err == row->err && a->ede == -1);
+	CHECK(row->ask, a->count == row->count);
+	if (row->data.n != 0 && a->count != 0)
+		CHECK(row->ask, sts_str_eq(a->rr[0].data, row->data));
+	CHECK(row->ask, sts_str_eq(a->final_name, sts_str_of(row->final_name)));
+	CHECK(row->ask, a->chain == row->chain);
+	CHECK(row->ask, a->ttl == row->ttl);
+	CHECK(row->ask, a->ad == row->ad);
+	if (--typed_left == 0)
+		sts_loop_stop(loop);
+}
+
+static void
+check_typed(void)
+{
+	struct sts_resolve *r;
+	char servers[64];
+
+	list_servers("FG", servers, sizeof(servers));
+	r = sts_resolve_new(loop, servers, 1000);
+	for (size_t i = 0; i < TYPED_COUNT; i++)
+		CHECK(TYPED[i].ask,
+		    sts_resolve_ask(r, sts_str_of(TYPED[i].ask), TYPED[i].type, on_typed,
+			(void *)&TYPED[i]) != NULL);
+	sts_loop_run(loop);
+	sts_resolve_free(r);
 }
 
 /* What is forgotten, or whose resolver is freed, is never answered. */
@@ -794,6 +936,27 @@ check_lists(void)
 }
 
 static void
+check_texts(void)
+{
+	static const char *const texts[] = { "127.0.0.1", "127.0.0.1:5353", "::1",
+		"[::1]:5353", "[2001:db8:1111:2222:3333:4444:5555:6666]:65535" };
+	size_t count = sizeof(texts) / sizeof(texts[0]);
+	char text[STS_ADDR_TEXT + 8];
+	struct sts_resolve *r;
+
+	r = sts_resolve_new(loop,
+	    "127.0.0.1:53 127.0.0.1:5353 [::1] [0::1]:5353 "
+	    "[2001:DB8:1111:2222:3333:4444:5555:6666]:65535",
+	    1000);
+	CHECK("servers", r != NULL && sts_resolve_servers(r) == count);
+	for (size_t i = 0; i < count; i++) {
+		CHECK(texts[i], sts_resolve_server_text(r, i, text) == text);
+		CHECK(texts[i], strcmp(text, texts[i]) == 0);
+	}
+	sts_resolve_free(r);
+}
+
+static void
 on_too_long(void *arg)
 {
 	(void)arg;
@@ -811,12 +974,14 @@ main(void)
 
 	loop = sts_loop_new();
 	check_lists();
+	check_texts();
 	start_fakes();
 	ask_forgotten();
 	ask_all();
 	bound = sts_timer_new(loop, on_too_long, NULL);
 	sts_timer_set(bound, 10000);
 	sts_loop_run(loop);
+	check_typed();
 	check_exhausted();
 	sts_timer_free(bound);
 	CHECK("TCP only when truncated", fakes[FAKE_GOOD].streams == 1);
