@@ -12,6 +12,7 @@
  *				[ttl=N] [secure] "TEXT" ..., PREFERENCE HOST ...,
  *				ADDRESS ..., "LINE" ..., ok; of trust: ad (it validates)
  *				or plain
+ *	publishes MODE		a record, and a policy of that mode for *.example.com
  *	a|aaaa HOST [secure] FACT [final=NAME]
  *				FACT: an address or a token; final: the end of the chain.
  *				Of an aaaa that was not told: none, secure if a is
@@ -54,7 +55,7 @@
 #define DOMAIN STS_STR("example.com")
 
 /* Needs, as they are counted. */
-enum { MX = 1, TRUST = 5, HOSTS = 7 };
+enum { RECORD, MX, HOST, POLICY, TRUST = 5, HOSTS = 7 };
 static const char *const need_names[STS_NEEDS] = { "record", "mx", "host", "policy",
 	"stored", "trust", "trust-now", "hosts" };
 static const char *const about_names[STS_ABOUTS] = { "record", "mx", "address", "tlsa" };
@@ -178,7 +179,7 @@ learn(size_t need, char **words, size_t n)
 	     i++)
 		;
 	if (i < n && err_of(words[i], &t->fact.err)) {
-		if (t->fact.err != STS_OK && need < 3 && t->fact.ttl == 300)
+		if (t->fact.err != STS_OK && need <= HOST && t->fact.ttl == 300)
 			t->fact.ttl = 0;
 		return;
 	}
@@ -189,14 +190,14 @@ learn(size_t need, char **words, size_t n)
 	for (; i < n; i++) {
 		size_t c = t->fact.count;
 
-		if (need == 0) {
+		if (need == RECORD) {
 			t->texts[c] = keep(t, &used, words[i]);
-		} else if (need == 1 && i + 1 < n) {
+		} else if (need == MX && i + 1 < n) {
 			t->preferences[c] = (uint16_t)atoi(words[i]);
 			t->texts[c] = keep(t, &used,
 			    strcmp(words[i + 1], ".") == 0 ? "" : words[i + 1]);
 			i++;
-		} else if (need == 2) {
+		} else if (need == HOST) {
 			if (!sts_addr_parse(sts_str_of(words[i]), &t->addresses[c]))
 				complain("no address: %s", words[i]);
 		} else {
@@ -416,17 +417,18 @@ when_of(const struct sts_answer *a)
 	return a->ask_first ? "first" : a->ask_beside ? "beside" : "now";
 }
 
+/* name: of a question about a host; the domain at its end goes without saying. */
 static void
-note_asked(const char *what, const char *name, size_t name_n)
+note_asked(const char *what, struct sts_str name)
 {
-	size_t n = strlen(world.asks);
-	const size_t suffix = DOMAIN.n + 1;
+	struct sts_str asked = { world.asks, strlen(world.asks) };
+	struct sts_str end = STS_STR(".example.com");
+	bool again = asked.n > 0 && !sts_str_ends(asked, STS_STR(" "));
 
-	if (name_n > suffix && memcmp(name + name_n - DOMAIN.n, DOMAIN.p, DOMAIN.n) == 0)
-		name_n -= suffix;
-	snprintf(world.asks + n, sizeof(world.asks) - n, "%s%s%s%.*s",
-	    n > 0 && world.asks[n - 1] != ' ' ? "+" : "", what, name_n > 0 ? ":" : "",
-	    (int)name_n, name);
+	if (sts_str_ends(name, end) && !sts_str_ends(name, STS_STR("_tcp.example.com")))
+		name.n -= end.n;
+	snprintf(world.asks + asked.n, sizeof(world.asks) - asked.n, "%s%s%s%.*s",
+	    again ? "+" : "", what, name.n > 0 ? ":" : "", (int)name.n, name.p);
 }
 
 static struct record
@@ -461,7 +463,7 @@ find_out_hosts(struct sts_lookup *l, bool stop)
 	long takes = 0;
 
 	while (n < QUESTIONS && sts_dane_ask(&l->dane, &q[n])) {
-		note_asked(types[q[n].step], q[n].name, q[n].name_n);
+		note_asked(types[q[n].step], (struct sts_str){ q[n].name, q[n].name_n });
 		n++;
 	}
 	if (n == 0)
@@ -490,7 +492,7 @@ find_out(struct sts_lookup *l, unsigned needs, unsigned stop_at)
 
 	for (size_t i = 0; i < STS_NEEDS; i++)
 		if ((needs >> i & 1) != 0 && i != HOSTS)
-			note_asked(need_names[i], NULL, 0);
+			note_asked(need_names[i], STS_STR_NONE);
 	for (size_t i = 0; i < STS_NEEDS; i++)
 		if ((needs >> i & 1) != 0 && !stop)
 			world.now += world.facts[i].takes;
@@ -698,6 +700,21 @@ travel(const char *verb, const char *port)
 	return false;
 }
 
+/* A domain with nothing special about its policy. */
+static void
+publish(const char *mode)
+{
+	static char record[] = "v=STSv1; id=1", address[] = "192.0.9.1",
+		    version[] = "version: STSv1", mx[] = "mx: *.example.com",
+		    age[] = "max_age: 604800";
+	char line[40];
+
+	snprintf(line, sizeof(line), "mode: %s", mode);
+	learn(RECORD, (char *[]){ record }, 1);
+	learn(HOST, (char *[]){ address }, 1);
+	learn(POLICY, (char *[]){ version, line, mx, age }, 4);
+}
+
 /* Learns a fact; false: it is none. */
 static bool
 hear(const char *verb, char **words, size_t n)
@@ -720,6 +737,10 @@ hear(const char *verb, char **words, size_t n)
 			learn_host(types[i].type, words, n);
 			return true;
 		}
+	if (strcmp(verb, "publishes") == 0) {
+		publish(words[0]);
+		return true;
+	}
 	if (strcmp(verb, "are") != 0)
 		return false;
 	for (size_t i = 1; i < n; i++)
