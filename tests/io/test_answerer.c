@@ -32,6 +32,8 @@ static const char policy_text[] = "version: STSv1\nmode: enforce\nmx: mail.examp
 				  "max_age: 86400\n";
 static const char testing_text[] = "version: STSv1\nmode: testing\nmx: mail.example.com\n"
 				   "max_age: 86400\n";
+static const char wild_text[] = "version: STSv1\nmode: enforce\nmx: *.example.com\n"
+				"max_age: 86400\n";
 static const char overrides_text[] = "override.example encrypt\n"
 				     "xn--bcher-kva.example notfound\n";
 
@@ -127,6 +129,62 @@ store(const char *domain, const struct sts_entry *e)
 	sts_buf_done(&bytes);
 }
 
+/* Domains with a finding about DANE for one target, of this age and this life. */
+static const struct {
+	const char *domain, *policy;
+	enum sts_mode mode;
+	enum sts_dane_state state;
+	bool plain;
+	int64_t age;
+	uint32_t ttl;
+	struct sts_target target;
+} findings[] = {
+	{ "applies.example", policy_text, STS_MODE_ENFORCE, STS_DANE_APPLIES, false, 0,
+	    300, { false, 25 } },
+	{ "host.example", policy_text, STS_MODE_ENFORCE, STS_DANE_APPLIES, false, 0, 300,
+	    { true, 587 } },
+	{ "absent.example", wild_text, STS_MODE_ENFORCE, STS_DANE_ABSENT, true, 0, 300,
+	    { false, 25 } },
+	{ "off.example", policy_text, STS_MODE_ENFORCE, STS_DANE_OFF, false, 0, 300,
+	    { false, 25 } },
+	{ "unknown.example", policy_text, STS_MODE_ENFORCE, STS_DANE_UNKNOWN, false, 0,
+	    30, { false, 25 } },
+	{ "expired.example", policy_text, STS_MODE_ENFORCE, STS_DANE_APPLIES, false, 61,
+	    60, { false, 25 } },
+	{ "aged.example", policy_text, STS_MODE_ENFORCE, STS_DANE_APPLIES, false, 90, 100,
+	    { false, 25 } },
+	{ "plain.example", testing_text, STS_MODE_TESTING, STS_DANE_ABSENT, true, 0, 300,
+	    { false, 25 } },
+	{ "mixed.example", testing_text, STS_MODE_TESTING, STS_DANE_ABSENT, false, 0, 300,
+	    { false, 25 } },
+	{ "distrusted.example", testing_text, STS_MODE_TESTING, STS_DANE_DISTRUSTED,
+	    false, 0, 300, { false, 25 } },
+};
+
+static void
+make_findings(void)
+{
+	for (size_t i = 0; i < sizeof(findings) / sizeof(findings[0]); i++) {
+		struct sts_entry e = entry_of(findings[i].policy, findings[i].mode, 0);
+
+		e.dane_count = 1;
+		e.dane[0] = (struct sts_dane){ .target = findings[i].target,
+			.at = sts_clock_now() - findings[i].age,
+			.ttl = findings[i].ttl,
+			.state = findings[i].state,
+			.plain = findings[i].plain,
+			.whole = true,
+			.ede = -1 };
+		if (findings[i].state == STS_DANE_UNKNOWN) {
+			e.dane[0].about = STS_ABOUT_TLSA;
+			e.dane[0].err = STS_ERR_DNS_SERVFAIL;
+			e.dane[0].ede = 6;
+			e.dane[0].host = STS_STR("mx.example.com");
+		}
+		store(findings[i].domain, &e);
+	}
+}
+
 static void
 make_cache(void)
 {
@@ -146,6 +204,7 @@ make_cache(void)
 	store("stale.example", &stale);
 	store("unused.example", &unused);
 	store("beside.example", &stale_testing);
+	make_findings();
 }
 
 /*
@@ -159,6 +218,7 @@ tell(const struct ipc_message *m)
 		.record_err = STS_ERR_DNS_NXDOMAIN,
 		.record_ede = -1,
 		.mx_ede = -1 };
+	struct sts_target target = ipc_ask_target(m->flags);
 	struct sts_entry fresh = entry_of(policy_text, STS_MODE_ENFORCE, 0);
 	struct sts_entry running = { .record_at = sts_clock_now(),
 		.record_ttl = 300,
@@ -174,6 +234,13 @@ tell(const struct ipc_message *m)
 
 	if (sts_str_starts(m->domain, STS_STR("silent")) || it.silent)
 		return;
+	/* DANE is at port 587 alone. */
+	fresh.dane_count = 1;
+	fresh.dane[0] = (struct sts_dane){ .target = target,
+		.at = sts_clock_now(),
+		.ttl = 300,
+		.state = target.port == 587 ? STS_DANE_APPLIES : STS_DANE_ABSENT,
+		.ede = -1 };
 	if (sts_str_starts(m->domain, STS_STR("busy"))) {
 		told.err = STS_ERR_OVERLOADED;
 	} else if (sts_str_starts(m->domain, STS_STR("running"))) {
@@ -291,10 +358,10 @@ begin(const char *settings)
 		abort();
 
 	length = snprintf(text, sizeof(text),
-	    "state_directory = %s\ncache_size = 16M\nlog_level = error\n"
-	    "permissive_reply = may\n%s%s",
+	    "state_directory = %s\ncache_size = 16M\nlog_level = error\n%s%s%s%s",
 	    directory, strstr(settings, "answer_timeout") ? "" : "answer_timeout = 1s\n",
-	    settings);
+	    strstr(settings, "permissive_reply") ? "" : "permissive_reply = may\n",
+	    strstr(settings, "dane") ? "" : "dane = off\n", settings);
 	(void)ipc_send(it.supervisor, &m);
 	m.type = IPC_CLOCK;
 	m.text = (struct sts_str){ (const char *)&clock_start, sizeof(clock_start) };
@@ -486,7 +553,91 @@ test_beside(void)
 	for (int i = 0; i < 50; i++)
 		turn();
 	CHECK("its use is reported once", it.beside == 2);
-	CHECK("flags", it.last_flags == (IPC_ASK_BESIDE | IPC_ASK_USED));
+	CHECK("flags", it.last_flags == (IPC_ASK_BESIDE | IPC_ASK_USED | 25u << 16));
+	close(fd);
+	finish();
+}
+
+/* What DANE makes of it. flags: of the question, where one is asked. */
+static const struct {
+	const char *name, *request, *reply;
+	unsigned asks, beside;
+	uint32_t flags;
+} dane_queries[] = {
+	{ "DANE applies", "QUERY applies.example", "OK dane-only", 0, 0, 0 },
+	{ "without any attribute", "QUERYwithTLSRPT applies.example", "OK dane-only", 0,
+	    0, 0 },
+	{ "the same at port 25", "QUERY applies.example:smtp", "OK dane-only", 0, 0, 0 },
+	{ "another port is another finding", "QUERY applies.example:submission",
+	    "OK dane-only", 1, 0, IPC_ASK_USED | 587u << 16 },
+	{ "so is one without MX", "QUERY [applies.example]",
+	    "OK secure match=no-mx-matches-the-policy.invalid servername=hostname", 1, 0,
+	    IPC_ASK_USED | IPC_ASK_HOST | 25u << 16 },
+	{ "found for this host and port", "QUERY [host.example]:587", "OK dane-only", 0,
+	    0, 0 },
+	{ "not for the domain", "QUERY host.example", SECURE, 1, 0,
+	    IPC_ASK_USED | 25u << 16 },
+	{ "absent", "QUERY absent.example", SECURE, 0, 0, 0 },
+	{ "the resolver does not validate", "QUERY off.example", SECURE, 0, 0, 0 },
+	{ "unknown", "QUERY unknown.example",
+	    "TEMP unknown.example: TLSA lookup failed for mx.example.com (SERVFAIL, "
+	    "EDE 6)",
+	    0, 0, 0 },
+	{ "looked at again first", "QUERY expired.example", SECURE, 1, 0,
+	    IPC_ASK_USED | 25u << 16 },
+	{ "looked at beside, once", "QUERY aged.example", "OK dane-only", 0, 1,
+	    IPC_ASK_BESIDE | 25u << 16 },
+	{ "and no more", "QUERY aged.example", "OK dane-only", 0, 0, 0 },
+	{ "testing, nothing to be weakened", "QUERY plain.example", "OK may", 0, 0, 0 },
+	{ "testing, TLSA at a host", "QUERY mixed.example", "NOTFOUND ", 0, 0, 0 },
+	{ "testing, who knows", "QUERY distrusted.example", "NOTFOUND ", 0, 0, 0 },
+	{ "an override comes first", "QUERY override.example", "OK encrypt", 0, 0, 0 },
+};
+
+static void
+test_dane(void)
+{
+	int fd;
+
+	begin("dane = on\n");
+	connect_resolver();
+	fd = client();
+	for (size_t i = 0; i < sizeof(dane_queries) / sizeof(dane_queries[0]); i++) {
+		unsigned asks = it.asks, beside = it.beside;
+
+		check_query(dane_queries[i].name, fd, dane_queries[i].request,
+		    dane_queries[i].reply);
+		for (int64_t late = now_ms() + 20; now_ms() < late;)
+			turn();
+		CHECK(dane_queries[i].name, it.asks - asks == dane_queries[i].asks);
+		CHECK(dane_queries[i].name, it.beside - beside == dane_queries[i].beside);
+		if (dane_queries[i].flags != 0)
+			CHECK(dane_queries[i].name,
+			    it.last_flags == dane_queries[i].flags);
+	}
+	/* Alone: what has expired does not count, and is not taken for "no DANE". */
+	ipc_free(it.resolver);
+	it.resolver = NULL;
+	check_query("alone", fd, "QUERY applies.example", "OK dane-only");
+	check_query("alone, expired", fd, "QUERY expired.example",
+	    "TEMP expired.example: internal error");
+	close(fd);
+	finish();
+}
+
+/* Where DANE is off by setting, findings of other days mean nothing. */
+static void
+test_no_dane(void)
+{
+	int fd;
+
+	begin("dane = off\npermissive_reply = notfound\n");
+	connect_resolver();
+	fd = client();
+	check_query("no DANE", fd, "QUERY applies.example", SECURE);
+	check_query("no DANE", fd, "QUERY unknown.example", SECURE);
+	check_query("no \"may\"", fd, "QUERY plain.example", "NOTFOUND ");
+	CHECK("nobody is asked", it.asks == 0 && it.beside == 0);
 	close(fd);
 	finish();
 }
@@ -806,6 +957,8 @@ main(void)
 	make_cache();
 	test_queries();
 	test_beside();
+	test_dane();
+	test_no_dane();
 	test_streams();
 	test_slow_reader();
 	test_resolver_away();

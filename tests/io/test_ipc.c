@@ -74,7 +74,7 @@ test_fields(void)
 	int raw[2], fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct ipc_message m = { .type = IPC_TOLD,
 		.number = 0xfffffffe,
-		.flags = IPC_ASK_UTF8 | IPC_ASK_HOST,
+		.flags = IPC_ASK_UTF8 | ipc_ask_flags((struct sts_target){ true, 587 }),
 		.wait_ms = 9750,
 		.err = STS_ERR_OVERLOADED,
 		.hope = STS_HOPE_LATE,
@@ -88,7 +88,7 @@ test_fields(void)
 	CHECK("came", b.count == 1);
 	CHECK("type", b.last.type == IPC_TOLD);
 	CHECK("number", b.last.number == 0xfffffffe);
-	CHECK("flags", b.last.flags == (IPC_ASK_UTF8 | IPC_ASK_HOST));
+	CHECK("flags", b.last.flags == (IPC_ASK_UTF8 | IPC_ASK_HOST | 587u << 16));
 	CHECK("wait", b.last.wait_ms == 9750);
 	CHECK("err", b.last.err == STS_ERR_OVERLOADED);
 	CHECK("hope", b.last.hope == STS_HOPE_LATE);
@@ -141,6 +141,30 @@ test_queue(void)
 	ipc_free(a.ipc);
 	ipc_free(b.ipc);
 	free(text);
+}
+
+/* What Postfix asks about goes through unchanged, whatever else is asked. */
+static const struct sts_target targets[] = {
+	{ false, 25 },
+	{ true, 25 },
+	{ false, 587 },
+	{ true, 65535 },
+	{ false, 1 },
+};
+
+static void
+test_targets(void)
+{
+	const uint32_t others = IPC_ASK_BESIDE | IPC_ASK_USED | IPC_ASK_UTF8;
+
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		uint32_t flags = ipc_ask_flags(targets[i]);
+
+		CHECK("alone", sts_target_eq(ipc_ask_target(flags), targets[i]));
+		CHECK("apart", (flags & others) == 0);
+		CHECK("with others",
+		    sts_target_eq(ipc_ask_target(flags | others), targets[i]));
+	}
 }
 
 static const struct {
@@ -219,6 +243,7 @@ main(void)
 	if (loop == NULL)
 		return 1;
 	test_fields();
+	test_targets();
 	test_queue();
 	test_garbage();
 	test_too_long();
