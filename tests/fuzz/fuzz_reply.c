@@ -41,7 +41,7 @@ enum {
 	FLAG_EXACT = 1,
 	FLAG_SERVERNAME = 2,
 	FLAG_BRACKETS = 4,
-	FLAG_OTHER = 8, /* not "secure", but the verdict that EDE says */
+	FLAG_OTHER = 8, /* not "secure", but the verdict that ABOUT says */
 	FLAG_LARGE = 16,
 	FLAGS_SHIFT = 5
 };
@@ -484,6 +484,31 @@ check_lookup(struct sts_str text, bool full)
 	check(is_printed(text, sts_str_from(answer.host, answer.host.n - text.n)));
 }
 
+/* Trouble of ours: one of stsd(8)'s words for it. */
+static void
+check_trouble(struct sts_str text)
+{
+	static const char *const troubles[] = { "policy fetch in progress", "overloaded",
+		"cache unreadable", "out of memory", "reply too long", "internal error" };
+
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
+		if (sts_str_eq(text, sts_str_of(troubles[i])))
+			return;
+	abort();
+}
+
+/* A policy that is valid and names somebody is answered by TEMP only when not even its
+ * patterns fit. */
+static void
+check_too_long(void)
+{
+	size_t n = strlen("OK secure match=");
+
+	for (size_t i = 0; i < pattern_count; i++)
+		n += patterns[i].n + (i > 0) - (patterns[i].p[0] == '*');
+	check(n + (style.servername ? strlen(" servername=hostname") : 0) > limit);
+}
+
 static void
 check_temp(struct sts_str text)
 {
@@ -505,7 +530,11 @@ check_temp(struct sts_str text)
 
 		check(sts_str_starts(text, about));
 		check_lookup(sts_str_from(text, about.n), full);
+	} else {
+		check_trouble(text);
 	}
+	if (answer.verdict == STS_VERDICT_SECURE && pattern_count > 0)
+		check_too_long();
 }
 
 /* --- the reply --- */
@@ -561,7 +590,8 @@ read_answer(const uint8_t *s)
 		.about = (enum sts_about)(s[ABOUT] % STS_ABOUTS),
 		.ede = (int16_t)(s[EDE] * (s[EDE] > 200 ? 128 : 1) - 1) };
 	if ((s[FLAGS] & FLAG_OTHER) != 0)
-		answer.verdict = (enum sts_verdict)(s[EDE] % (STS_VERDICT_TEMP + 1));
+		answer.verdict =
+		    (enum sts_verdict)(s[ABOUT] / STS_ABOUTS % (STS_VERDICT_TEMP + 1));
 	if (entry.mx_count > 0)
 		answer.host = entry.mx[0].host;
 }
