@@ -122,6 +122,8 @@ static const struct row {
 	    1800 },
 	{ "a closed one alone", "cG", "txt.a", 1500, STS_ERR_DNS_TIMEOUT, -1, NULL, 2,
 	    1500, 1800 },
+	{ "a lost packet of one alone", "gP", "lost.a", 3000, STS_OK, -1, "hello world",
+	    1, 900, 1500 },
 	{ "a slow one alone", "gP", "slow.a", 2000, STS_OK, -1, "hello world", 1, 1600,
 	    2000 },
 	{ "eight CNAMEs from one alone", "Pg", "to8.a", 3000, STS_OK, -1, "hello world",
@@ -140,7 +142,7 @@ struct fake {
 	uint16_t port;
 	int udp, tcp;
 	unsigned packets, streams;
-	unsigned lost1, lost2, shorts;
+	unsigned lost, lost1, lost2, shorts;
 	struct sts_watch *udp_watch, *tcp_watch;
 };
 
@@ -340,7 +342,7 @@ do_as_named(struct exchange *x)
 {
 	const char *l = x->label;
 
-	if (strcmp(l, "silent") == 0 ||
+	if (strcmp(l, "silent") == 0 || (strcmp(l, "lost") == 0 && x->fake->lost++ < 1) ||
 	    (strcmp(l, "lost1") == 0 && x->fake->lost1++ < 1) ||
 	    (strcmp(l, "lost2") == 0 && x->fake->lost2++ < 2))
 		return false;

@@ -594,6 +594,9 @@ static const struct {
 	{ "trailing dot", S("example.test."), STS_DNS_AAAA, S(ASKED(Q_NAME, AAAA)) },
 	{ "port", S("_25._tcp.test"), STS_DNS_TLSA,
 	    S(ASKED("\3_25\4_tcp\4test\0", TLSA)) },
+	{ "host", S("_25._tcp.Example.test"), STS_DNS_TLSA,
+	    S(ASKED("\3_25\4_tcp" Q_NAME, TLSA)) },
+	{ "alias", S("example.test"), STS_DNS_CNAME, S(ASKED(Q_NAME, CNAME)) },
 	{ "root", S("."), STS_DNS_SOA, S(ASKED("\0", SOA)) },
 	{ "longest", S(N63 "." N63 "." N63 "." N61), STS_DNS_A,
 	    S(ASKED(L63 L63 L63 L61 "\0", A_)) },
@@ -621,6 +624,89 @@ test_questions(void)
 	}
 }
 
+/* Names that DANE asks for, and where their answers lead to. */
+#define TLSA_NAME "\3_25\4_tcp\2mx\4test\0"
+#define TLSA_HEAD(an, ns) ID OK_AD COUNTS(an, ns, "\0") TLSA_NAME TLSA IN
+#define MX_TEST "\xc0\x15" /* mx.test, of TLSA_NAME: at 21 */
+#define ROOT_HEAD(flags, an) ID flags COUNTS(an, "\0", "\0") "\0" SOA IN
+
+static const struct {
+	const char *what, *name;
+	enum sts_dns_type type;
+	struct sts_str wire;
+	enum sts_err err;
+	const char *final_name;
+	unsigned chain;
+	uint32_t ttl;
+	bool ad;
+	size_t count;
+	struct sts_str data; /* of the first record */
+} answers[] = {
+	{ "the root", ".", STS_DNS_SOA,
+	    S(ROOT_HEAD(OK_AD, "\1") RR("\0", SOA, "\74", "\x1a", SOA_DATA("\36"))),
+	    STS_OK, "", 0, 60, true, 1, S(SOA_DATA("\36")) },
+	{ "the root, not secure", ".", STS_DNS_SOA,
+	    S(ROOT_HEAD(OK_, "\1") RR("\0", SOA, "\74", "\x1a", SOA_DATA("\36"))), STS_OK,
+	    "", 0, 60, false, 1, S(SOA_DATA("\36")) },
+	{ "of the root, but another's record", ".", STS_DNS_SOA,
+	    S(ROOT_HEAD(OK_AD, "\1") RR("\4test\0", SOA, "\74", "\x1a", SOA_DATA("\36"))),
+	    STS_ERR_DNS_NODATA, "", 0, 0, true, 0, S("") },
+	{ "TLSA", "_25._tcp.mx.test", STS_DNS_TLSA,
+	    S(TLSA_HEAD("\2", "\0") RR(SELF, TLSA, "\74", "\4", "\3\1\1x")
+		    RR(SELF, TLSA, "\36", "\4", "\2\0\1y")),
+	    STS_OK, "_25._tcp.mx.test", 0, 30, true, 2, S("\3\1\1x") },
+	{ "TLSA in other case", "_25._TCP.Mx.test", STS_DNS_TLSA,
+	    S(TLSA_HEAD("\1", "\0")
+		    RR("\3_25\4_Tcp\2MX\4test\0", TLSA, "\74", "\4", "\3\1\1x")),
+	    STS_OK, "_25._tcp.mx.test", 0, 60, true, 1, S("\3\1\1x") },
+	{ "TLSA elsewhere", "_25._tcp.mx.test", STS_DNS_TLSA,
+	    S(TLSA_HEAD("\2", "\0") RR(SELF, CNAME, "\36", "\7", "\4_dan" MX_TEST)
+		    RR("\4_dan" MX_TEST, TLSA, "\74", "\4", "\3\1\1x")),
+	    STS_OK, "_dan.mx.test", 1, 30, true, 1, S("\3\1\1x") },
+	{ "securely no TLSA", "_25._tcp.mx.test", STS_DNS_TLSA,
+	    S(TLSA_HEAD("\0", "\1") RR(MX_TEST, SOA, "\74", "\x1a", SOA_DATA("\36"))),
+	    STS_ERR_DNS_NODATA, "_25._tcp.mx.test", 0, 30, true, 0, S("") },
+	{ "securely no such name", "_25._tcp.mx.test", STS_DNS_TLSA,
+	    S(ID "\x81\xa3" COUNTS("\0", "\1", "\0")
+		    TLSA_NAME TLSA IN RR(MX_TEST, SOA, "\36", "\x1a", SOA_DATA("\74"))),
+	    STS_ERR_DNS_NXDOMAIN, "_25._tcp.mx.test", 0, 30, true, 0, S("") },
+	{ "an address behind two CNAMEs", "example.test", STS_DNS_A,
+	    S(HEAD(OK_AD, A_, "\3", "\0", "\0") RR(SELF, CNAME, "\74", "\4", "\1b" TEST)
+		    RR("\1b" TEST, CNAME, "\36", "\6", "\3Mx1" TEST)
+			RR("\3mx1" TEST, A_, "\74", "\4", "4444")),
+	    STS_OK, "mx1.test", 2, 30, true, 1, S("4444") },
+	{ "no address behind a CNAME", "example.test", STS_DNS_AAAA,
+	    S(HEAD(OK_AD, AAAA, "\1", "\1", "\0") RR(SELF, CNAME, "\74", "\4", "\1b" TEST)
+		    RR(TEST, SOA, "\74", "\x1a", SOA_DATA("\36"))),
+	    STS_ERR_DNS_NODATA, "b.test", 1, 30, true, 0, S("") },
+	{ "a CNAME and what is behind it", "example.test", STS_DNS_CNAME,
+	    S(HEAD(OK_AD, CNAME, "\2", "\0", "\0") RR(SELF, CNAME, "\74", "\4",
+		"\1b" TEST) RR("\1b" TEST, CNAME, "\36", "\4", "\1c" TEST)),
+	    STS_OK, "example.test", 0, 60, true, 1, S("b.test") },
+};
+
+static void
+test_answers(void)
+{
+	static struct sts_dns_answer answer;
+
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		const char *what = answers[i].what;
+
+		sts_dns_parse(answers[i].wire, sts_str_of(answers[i].name),
+		    answers[i].type, store, sizeof(store), &answer);
+		CHECK(what, answer.err == answers[i].err);
+		CHECK(what,
+		    sts_str_eq(answer.final_name, sts_str_of(answers[i].final_name)));
+		CHECK(what, answer.chain == answers[i].chain);
+		CHECK(what, answer.ttl == answers[i].ttl);
+		CHECK(what, answer.ad == answers[i].ad);
+		CHECK(what, answer.count == answers[i].count);
+		if (answer.count != 0)
+			CHECK(what, sts_str_eq(answer.rr[0].data, answers[i].data));
+	}
+}
+
 static void
 test_words(void)
 {
@@ -631,12 +717,6 @@ test_words(void)
 	CHECK("failed", answer.count == 0 && !answer.ad);
 	CHECK("type", strcmp(sts_dns_type_text(STS_DNS_TLSA), "TLSA") == 0);
 	CHECK("type", strcmp(sts_dns_type_text(STS_DNS_TXT), "TXT") == 0);
-
-	/* The root asks for itself and is its own final name. */
-	sts_dns_parse(STS_STR(ID OK_AD COUNTS("\1", "\0", "\0") "\0" SOA IN RR("\0", SOA,
-			  "\74", "\x1a", SOA_DATA("\36"))),
-	    STS_STR("."), STS_DNS_SOA, store, sizeof(store), &answer);
-	CHECK("root", answer.err == STS_OK && answer.ad && answer.final_name.n == 0);
 
 	sts_dns_parse(STS_STR(HEAD(OK_, TXT, "\0", "\0", "\0")),
 	    STS_STR(N63 "." N63 "." N63 ".a" N61), STS_DNS_TXT, store, sizeof(store),
@@ -658,6 +738,7 @@ main(void)
 	test_many();
 	test_chain();
 	test_questions();
+	test_answers();
 	test_words();
 	return test_failed;
 }
