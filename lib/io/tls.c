@@ -376,13 +376,14 @@ sts_tls_prepare(void *ssl_ctx, struct sts_tls_store *s, const char *host,
 bool
 sts_tls_is_certificate(struct sts_str der)
 {
-	const unsigned char *p = (const unsigned char *)der.p, *end = p + der.n;
-	X509 *cert = NULL;
+	const unsigned char *start = (const unsigned char *)der.p, *p = start;
+	X509 *cert;
 	bool is;
 
-	if (der.n != 0 && der.n <= LONG_MAX)
-		cert = d2i_X509(NULL, &p, (long)der.n);
-	is = cert != NULL && p == end && X509_get0_pubkey(cert) != NULL;
+	if (der.n == 0 || der.n > LONG_MAX)
+		return false;
+	cert = d2i_X509(NULL, &p, (long)der.n);
+	is = cert != NULL && p == start + der.n && X509_get0_pubkey(cert) != NULL;
 	X509_free(cert);
 	ERR_clear_error();
 	return is;
@@ -391,13 +392,14 @@ sts_tls_is_certificate(struct sts_str der)
 bool
 sts_tls_is_key(struct sts_str der)
 {
-	const unsigned char *p = (const unsigned char *)der.p, *end = p + der.n;
-	EVP_PKEY *key = NULL;
+	const unsigned char *start = (const unsigned char *)der.p, *p = start;
+	EVP_PKEY *key;
 	bool is;
 
-	if (der.n != 0 && der.n <= LONG_MAX)
-		key = d2i_PUBKEY(NULL, &p, (long)der.n);
-	is = key != NULL && p == end;
+	if (der.n == 0 || der.n > LONG_MAX)
+		return false;
+	key = d2i_PUBKEY(NULL, &p, (long)der.n);
+	is = key != NULL && p == start + der.n;
 	EVP_PKEY_free(key);
 	ERR_clear_error();
 	return is;
