@@ -105,7 +105,8 @@ is_secure(const struct sts_dane_look *d, const struct sts_dane_fact *f)
 enum addresses { ADDRESSES_WAIT, ADDRESSES_SECURE, ADDRESSES_OTHER, ADDRESSES_FAILED };
 
 /* Section 2.2.2: the family that has addresses decides; the other one's trouble does not
- * count then. */
+ * count then. One that is secure decides at once; one that is not says nothing of the
+ * other (DNS64 makes insecure IPv6 addresses beside secure IPv4 ones). */
 static enum addresses
 judge_addresses(const struct sts_dane_look *d, const struct sts_dane_host *h)
 {
@@ -116,10 +117,10 @@ judge_addresses(const struct sts_dane_look *d, const struct sts_dane_host *h)
 
 	if ((has_a && is_secure(d, a)) || (has_aaaa && is_secure(d, aaaa)))
 		return ADDRESSES_SECURE;
-	if (has_a || has_aaaa)
-		return ADDRESSES_OTHER;
 	if (!a->known || !aaaa->known)
 		return ADDRESSES_WAIT;
+	if (has_a || has_aaaa)
+		return ADDRESSES_OTHER;
 	return is_failure(a->err) || is_failure(aaaa->err) ? ADDRESSES_FAILED
 							   : ADDRESSES_OTHER;
 }
