@@ -498,7 +498,7 @@ check_trouble(struct sts_str text)
 }
 
 /* A policy that is valid and names somebody is answered by TEMP only when not even its
- * patterns fit. */
+ * patterns fit; or the domain is none, and its own host. */
 static void
 check_too_long(void)
 {
@@ -533,7 +533,8 @@ check_temp(struct sts_str text)
 	} else {
 		check_trouble(text);
 	}
-	if (answer.verdict == STS_VERDICT_SECURE && pattern_count > 0)
+	if (answer.verdict == STS_VERDICT_SECURE && pattern_count > 0 &&
+	    is_policy_domain())
 		check_too_long();
 }
 
