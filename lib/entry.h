@@ -72,13 +72,14 @@ struct sts_entry {
 void sts_entry_copy(struct sts_entry *to, const struct sts_entry *from);
 
 /* The finding for a target; one that was never looked at, when there is none. */
-const struct sts_dane *sts_entry_dane(const struct sts_entry *e, struct sts_target target);
+const struct sts_dane *sts_entry_dane(const struct sts_entry *e,
+    struct sts_target target);
 /* Puts it in place of the last one for its target, or of the oldest. */
 void sts_entry_put_dane(struct sts_entry *e, const struct sts_dane *finding);
 
 /* Room for the largest entry's bytes. */
 #define STS_ENTRY_MAX                                                                    \
- (STS_POLICY_MAX + 256 + 3 * (STS_ID_MAX + 1) + STS_MX_MAX * (STS_NAME_MAX + 11) + \
+ (STS_POLICY_MAX + 256 + 3 * (STS_ID_MAX + 1) + STS_MX_MAX * (STS_NAME_MAX + 11) +       \
      STS_DANE_TARGETS * (STS_NAME_MAX + 32))
 
 /* Appends the entry's bytes; a buffer that went bad says so itself. */
