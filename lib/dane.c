@@ -23,10 +23,30 @@ sts_dane_text(enum sts_dane_state state)
 	return states[state];
 }
 
-bool
-sts_dane_is_live(const struct sts_dane *f, int64_t now)
+/* Does it rest on what the setting says of the AD bit? */
+static bool
+is_of_setting(enum sts_dane_state state, bool believe)
 {
-	return f->at != 0 && now >= f->at && now < f->at + f->ttl;
+	switch (state) {
+	case STS_DANE_DISTRUSTED:
+		return !believe;
+	case STS_DANE_APPLIES:
+	case STS_DANE_ABSENT:
+		return believe;
+	case STS_DANE_NONE:
+	case STS_DANE_OFF:
+	case STS_DANE_UNKNOWN:
+	case STS_DANE_STATES:
+		break;
+	}
+	return true;
+}
+
+bool
+sts_dane_is_live(const struct sts_dane *f, bool believe, int64_t now)
+{
+	return f->at != 0 && now >= f->at && now < f->at + f->ttl &&
+	    is_of_setting(f->state, believe);
 }
 
 /* Neither records nor a "no": DNS did not say, or we could not ask. */
@@ -511,15 +531,17 @@ sts_dane_run(struct sts_dane_look *d, const struct sts_dane *before,
     const struct sts_fact *trust, const struct sts_fact *again, const struct sts_fact *mx,
     int64_t now)
 {
+	int64_t began;
 	unsigned needs;
 
 	/* Whose word counts? Where nobody validates there is no DANE to be overridden, and
 	 * where we cannot believe it there may be. */
 	find_no_beginning(d, before, STS_ERR_DNS_TIMEOUT, -1, now);
-	if (again != NULL)
-		trust = again;
 	if (trust == NULL)
 		return STS_NEED_TRUST;
+	began = trust->at;
+	if (again != NULL)
+		trust = again;
 	if (was_answered(trust) && !trust->ad) {
 		find(d, STS_DANE_OFF, STS_SELFTEST_INTERVAL);
 		return 0;
@@ -534,9 +556,7 @@ sts_dane_run(struct sts_dane_look *d, const struct sts_dane *before,
 		return STS_NEED_MX;
 	if ((needs = look_at_mx(d, mx)) != 0)
 		return needs;
-	if (d->finding.state == STS_DANE_APPLIES)
-		return 0;
-	if (!was_answered(trust)) {
+	if (!was_answered(trust) && d->finding.state != STS_DANE_APPLIES) {
 		find_no_beginning(d, before, trust->err, trust->ede, now);
 		return 0;
 	}
@@ -545,5 +565,8 @@ sts_dane_run(struct sts_dane_look *d, const struct sts_dane *before,
 		find_no_beginning(d, before, STS_ERR_DNS_TIMEOUT, -1, now);
 		return STS_NEED_TRUST_NOW;
 	}
+	/* The journey may go on for long, with a fetch: its answers do not grow younger. */
+	if (d->finding.state != STS_DANE_UNKNOWN)
+		d->finding.at = began;
 	return 0;
 }

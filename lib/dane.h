@@ -31,7 +31,7 @@ sts_target_eq(struct sts_target a, struct sts_target b)
 	return a.brackets == b.brackets && a.port == b.port;
 }
 
-enum sts_dane_state { /* stored in the cache: append only */
+enum sts_dane_state {	     /* stored in the cache: append only */
 	STS_DANE_NONE,	     /* never looked at */
 	STS_DANE_OFF,	     /* the resolver does not validate: nobody could see DANE */
 	STS_DANE_DISTRUSTED, /* it does, but its word does not count (dnssec) */
@@ -98,7 +98,7 @@ struct sts_dane_host {
 	struct sts_dane_fact fact[STS_DANE_STEPS];
 };
 
-enum sts_host_state { /* the letters of stsd(8) */
+enum sts_host_state {	   /* the letters of stsd(8) */
 	STS_HOST_WAITS,	   /* not all is known yet */
 	STS_HOST_U,	   /* secure TLSA, one usable */
 	STS_HOST_X,	   /* secure TLSA, none usable */
@@ -112,13 +112,13 @@ struct sts_fact; /* lookup.h */
 struct sts_dane_look {
 	struct sts_str domain;
 	struct sts_target target;
-	bool believe;  /* AD counts (dnssec) */
-	bool whole;    /* look at the hosts even where the MX is insecure */
-	bool every;    /* and at all of them, whatever the first one says (stsd-query) */
+	bool believe; /* AD counts (dnssec) */
+	bool whole;   /* look at the hosts even where the MX is insecure */
+	bool every;   /* and at all of them, whatever the first one says (stsd-query) */
 	bool has_hosts;
 	size_t host_count;
 	struct sts_dane_host hosts[STS_MX_EXAMINED];
-	struct sts_dane finding; /* the result; UNKNOWN, timed out, while it is not there */
+	struct sts_dane finding; /* the result; UNKNOWN (a timeout) until there is one */
 };
 
 struct sts_dane_question {
@@ -148,7 +148,7 @@ void sts_dane_tell(struct sts_dane_look *d, size_t host, enum sts_dane_step step
 
 enum sts_host_state sts_dane_host_state(const struct sts_dane_look *d, size_t host);
 
-/* Does the finding still count? */
-bool sts_dane_is_live(const struct sts_dane *f, int64_t now);
+/* Does the finding still count, now that the AD bit is believed or is not? */
+bool sts_dane_is_live(const struct sts_dane *f, bool believe, int64_t now);
 
 #endif

@@ -126,7 +126,7 @@ static bool
 dane_serves(const struct sts_dane *f, const struct sts_entry *e,
     const struct sts_rules *rules, int64_t now)
 {
-	return sts_dane_is_live(f, now) &&
+	return sts_dane_is_live(f, rules->believe, now) &&
 	    (f->state != STS_DANE_ABSENT || f->whole || !needs_whole(e, rules, now));
 }
 
@@ -420,11 +420,12 @@ look_at_record(struct sts_lookup *l, int64_t now)
 
 /* A failed look does not take the place of what still counts. */
 static void
-learn_dane(struct sts_entry *e, const struct sts_dane *finding, int64_t now)
+learn_dane(struct sts_entry *e, const struct sts_dane *finding,
+    const struct sts_rules *rules, int64_t now)
 {
 	const struct sts_dane *before = sts_entry_dane(e, finding->target);
 
-	if (finding->state != STS_DANE_UNKNOWN || !sts_dane_is_live(before, now))
+	if (finding->state != STS_DANE_UNKNOWN || !dane_serves(before, e, rules, now))
 		sts_entry_put_dane(e, finding);
 }
 
@@ -442,7 +443,7 @@ look_at_dane(struct sts_lookup *l, int64_t now)
 	needs = sts_dane_run(d, sts_entry_dane(&l->cached, l->target),
 	    told(l, STS_NEED_TRUST), told(l, STS_NEED_TRUST_NOW), told(l, STS_NEED_MX),
 	    now);
-	learn_dane(&l->entry, &d->finding, now);
+	learn_dane(&l->entry, &d->finding, l->rules, now);
 	return needs;
 }
 

@@ -185,7 +185,7 @@ test_set(size_t count, bool mx_secure, bool every, bool answered, enum order ord
 {
 	static const uint16_t preferences[] = { 10, 10, 20 };
 	static const struct sts_dane none = { .at = 0 };
-	struct sts_fact trust = { .ad = true, .ede = -1 };
+	struct sts_fact trust = { .ad = true, .ede = -1, .at = NOW };
 	struct sts_fact mx = { .texts = names,
 		.preferences = preferences,
 		.count = count,
@@ -198,7 +198,8 @@ test_set(size_t count, bool mx_secure, bool every, bool answered, enum order ord
 	if (count == 0)
 		mx.err = STS_ERR_DNS_NXDOMAIN;
 	if (!answered)
-		trust = (struct sts_fact){ .err = STS_ERR_DNS_TIMEOUT, .ede = -1 };
+		trust =
+		    (struct sts_fact){ .err = STS_ERR_DNS_TIMEOUT, .ede = -1, .at = NOW };
 	d = (struct sts_dane_look){ .domain = DOMAIN,
 		.target = STS_TARGET_PLAIN,
 		.believe = true,
@@ -372,7 +373,7 @@ static void
 test_doubts(void)
 {
 	static const uint16_t preference = 10;
-	const struct sts_fact ad = { .ad = true, .ede = -1 };
+	const struct sts_fact ad = { .ad = true, .ede = -1, .at = NOW };
 	const struct sts_fact plain = { .ede = -1 };
 	const struct sts_fact silent = { .err = STS_ERR_DNS_TIMEOUT, .ede = 22 };
 
@@ -426,7 +427,7 @@ test_hosts(void)
 	static uint16_t preferences[STS_MX_MAX];
 	static const struct sts_dane none = { .at = 0 };
 	static const size_t counts[] = { 1, 31, 32, 33, 64 };
-	const struct sts_fact trust = { .ad = true, .ede = -1 };
+	const struct sts_fact trust = { .ad = true, .ede = -1, .at = NOW };
 
 	/* The last are the most preferred, two of each preference; each third one is the
 	 * same as the one before it. */
@@ -490,7 +491,7 @@ test_long_names(void)
 		{ 242, 2525, true }, { 243, 2525, false } };
 	static const struct sts_dane none = { .at = 0 };
 	static const uint16_t preference = 10;
-	const struct sts_fact trust = { .ad = true, .ede = -1 };
+	const struct sts_fact trust = { .ad = true, .ede = -1, .at = NOW };
 	char name[STS_NAME_MAX + 1];
 
 	for (size_t i = 0; i < sizeof(name); i++)
@@ -554,7 +555,7 @@ test_reasons(void)
 		    STS_ERR_DNS_OTHER, -1 },
 	};
 	static const struct sts_dane none = { .at = 0 };
-	const struct sts_fact trust = { .ad = true, .ede = -1 };
+	const struct sts_fact trust = { .ad = true, .ede = -1, .at = NOW };
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct sts_dane_fact a = { .err = rows[i].a, .ede = rows[i].a_ede };
@@ -583,12 +584,21 @@ test_live(void)
 {
 	struct sts_dane f = { .at = NOW, .ttl = 60 };
 
-	CHECK("at once", sts_dane_is_live(&f, NOW));
-	CHECK("its last second", sts_dane_is_live(&f, NOW + 59));
-	CHECK("over", !sts_dane_is_live(&f, NOW + 60));
-	CHECK("of the future", !sts_dane_is_live(&f, NOW - 1));
+	CHECK("at once", sts_dane_is_live(&f, true, NOW));
+	CHECK("its last second", sts_dane_is_live(&f, true, NOW + 59));
+	CHECK("over", !sts_dane_is_live(&f, true, NOW + 60));
+	CHECK("of the future", !sts_dane_is_live(&f, true, NOW - 1));
+	for (int i = 0; i < STS_DANE_STATES; i++) {
+		f.state = (enum sts_dane_state)i;
+		CHECK("AD is believed",
+		    sts_dane_is_live(&f, true, NOW) == (i != STS_DANE_DISTRUSTED));
+		CHECK("AD is not believed",
+		    sts_dane_is_live(&f, false, NOW) ==
+			(i != STS_DANE_APPLIES && i != STS_DANE_ABSENT));
+	}
+	f.state = STS_DANE_OFF;
 	f.at = 0;
-	CHECK("none", !sts_dane_is_live(&f, 0) && !sts_dane_is_live(&f, 30));
+	CHECK("none", !sts_dane_is_live(&f, true, 0) && !sts_dane_is_live(&f, true, 30));
 	for (int i = 0; i < STS_DANE_STATES; i++)
 		for (int j = 0; j < i; j++)
 			CHECK("words differ",
