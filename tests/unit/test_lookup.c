@@ -132,7 +132,7 @@ test_looking(void)
 	e = cached(STS_MODE_TESTING);
 	sts_lookup_start(&l, DOMAIN, &e, STS_START_ASKED, &rules);
 	(void)sts_lookup_run(&l, NOW);
-	CHECK("a testing policy need not be waited for", !l.looking);
+	CHECK("nor is a testing policy waited for longer than DNS takes", l.looking);
 	l.used = true;
 	(void)sts_lookup_run(&l, NOW);
 	CHECK("the day of use is a change", l.changed && l.entry.asked == NOW);
@@ -155,22 +155,31 @@ test_looking_while_fetching(void)
 {
 	static const struct {
 		const char *what;
+		enum sts_mode mode;
 		enum sts_start start;
 		const char *id, *host;
 		bool looking;
 	} ROWS[] = {
-		{ "a refresh", STS_START_REFRESH, "1", "mx1.example.com", true },
-		{ "a refresh, another id", STS_START_REFRESH, "2", "mx1.example.com",
+		{ "a refresh", STS_MODE_ENFORCE, STS_START_REFRESH, "1",
+		    "mx1.example.com", true },
+		{ "a refresh, another id", STS_MODE_ENFORCE, STS_START_REFRESH, "2",
+		    "mx1.example.com", false },
+		{ "a refresh, no host fits", STS_MODE_ENFORCE, STS_START_REFRESH, "1",
+		    "mx1.example.org", false },
+		{ "another id", STS_MODE_ENFORCE, STS_START_ASKED, "2", "mx1.example.com",
 		    false },
-		{ "a refresh, no host fits", STS_START_REFRESH, "1", "mx1.example.org",
+		{ "no host fits", STS_MODE_ENFORCE, STS_START_ASKED, "1",
+		    "mx1.example.org", false },
+		{ "by hand", STS_MODE_ENFORCE, STS_START_FORCED, "1", "mx1.example.com",
 		    false },
-		{ "another id", STS_START_ASKED, "2", "mx1.example.com", false },
-		{ "no host fits", STS_START_ASKED, "1", "mx1.example.org", false },
-		{ "by hand", STS_START_FORCED, "1", "mx1.example.com", false },
+		{ "testing, another id", STS_MODE_TESTING, STS_START_ASKED, "2",
+		    "mx1.example.com", true },
+		{ "none, by hand", STS_MODE_NONE, STS_START_FORCED, "1",
+		    "mx1.example.com", true },
 	};
 
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
-		struct sts_entry e = cached(STS_MODE_ENFORCE);
+		struct sts_entry e = cached(ROWS[i].mode);
 
 		e.record_at = NOW;
 		e.record_id = sts_str_of(ROWS[i].id);
@@ -260,6 +269,59 @@ test_hosts(void)
 	}
 }
 
+/* What the look at DANE is told about the settings, the journey and the policy. */
+static void
+test_dane_look(void)
+{
+	static const struct {
+		const char *what;
+		enum sts_mode mode;
+		enum sts_start start;
+		bool believe, strict, brackets;
+		bool whole, every;
+	} ROWS[] = {
+		{ "enforce", STS_MODE_ENFORCE, STS_START_ASKED, true, false, false, false,
+		    false },
+		{ "enforce, AD is not believed", STS_MODE_ENFORCE, STS_START_ASKED, false,
+		    false, true, false, false },
+		{ "testing", STS_MODE_TESTING, STS_START_ASKED, true, false, true, true,
+		    false },
+		{ "strict testing", STS_MODE_TESTING, STS_START_FORCED, true, true, false,
+		    false, false },
+		{ "none", STS_MODE_NONE, STS_START_ASKED, true, true, false, true,
+		    false },
+		{ "fresh", STS_MODE_ENFORCE, STS_START_FRESH, true, false, true, true,
+		    true },
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct sts_entry e = cached(ROWS[i].mode);
+		struct sts_rules with = rules;
+		const char *what = ROWS[i].what;
+
+		with.dane = with.may = true;
+		with.believe = ROWS[i].believe;
+		with.strict_testing = ROWS[i].strict;
+		sts_lookup_start(&l, DOMAIN, &e, ROWS[i].start, &with);
+		CHECK(what, sts_target_eq(l.target, STS_TARGET_PLAIN));
+		CHECK(what, !l.used && !l.early);
+		l.target = (struct sts_target){ ROWS[i].brackets, 587 };
+		CHECK(what, (sts_lookup_run(&l, NOW) & STS_NEED_TRUST) != 0);
+		CHECK(what, sts_str_eq(l.dane.domain, DOMAIN));
+		CHECK(what, sts_target_eq(l.dane.target, l.target));
+		CHECK(what, l.dane.believe == ROWS[i].believe);
+		CHECK(what, l.dane.whole == ROWS[i].whole);
+		CHECK(what, l.dane.every == ROWS[i].every);
+		CHECK("nothing was told yet", !l.changed);
+		sts_lookup_tell(&l, STS_NEED_TRUST, &(struct sts_fact){ .ede = -1 }, NOW);
+		(void)sts_lookup_run(&l, NOW);
+		CHECK("a finding is a change", l.changed);
+		CHECK("a finding",
+		    sts_entry_dane(&l.entry, l.target)->state == STS_DANE_OFF &&
+			sts_entry_dane(&l.entry, STS_TARGET_PLAIN)->at == 0);
+	}
+}
+
 int
 main(void)
 {
@@ -267,5 +329,6 @@ main(void)
 	test_looking();
 	test_looking_while_fetching();
 	test_hosts();
+	test_dane_look();
 	return test_failed;
 }
