@@ -196,7 +196,7 @@ why_absent(const struct query_report *r)
 		return "the domain does not exist";
 	if (r->host_count == 0)
 		return "the domain has no mail host";
-	return r->dane.mx_secure ? "no MX host has signed TLSA records that can be used"
+	return r->dane.mx_secure ? "no mail host has signed TLSA records that can be used"
 				 : "the MX records are not signed";
 }
 
@@ -216,7 +216,8 @@ query_put_dane_reason(struct sts_buf *to, const struct query_report *r)
 		    "what the DNS server says of DNSSEC is not believed (setting dnssec)");
 		break;
 	case STS_DANE_APPLIES:
-		sts_put_text(to, "signed MX records, and TLSA records that can be used");
+		sts_put_text(to, r->key.brackets ? "" : "signed MX records, and ");
+		sts_put_text(to, "signed TLSA records that can be used");
 		break;
 	case STS_DANE_UNKNOWN:
 		put_unknown(to, r);
@@ -344,7 +345,8 @@ judge_tlsa(struct query_report *r, const struct query_host *h)
 		break;
 	case QUERY_TLSA_UNSIGNED:
 		query_find(&r->findings, QUERY_DAN05, h->name, STS_STR_NONE);
-		judge_lack(r, h);
+		if (r->dane.state == STS_DANE_APPLIES)
+			judge_lack(r, h);
 		break;
 	case QUERY_TLSA_ABSENT:
 	case QUERY_TLSA_NOT_QUERIED:
@@ -370,6 +372,9 @@ void
 query_judge_dane(struct query_report *r, const struct query_context *context)
 {
 	judge_resolver(r, context);
+	if (r->dane.state == STS_DANE_APPLIES &&
+	    r->answer.verdict == STS_VERDICT_NOTFOUND)
+		query_find(&r->findings, QUERY_DAN13, STS_STR_NONE, STS_STR_NONE);
 	if (r->dane.state == STS_DANE_ABSENT && !is_mx_secure(r) && has_records(r))
 		query_find(&r->findings, QUERY_DAN01, STS_STR_NONE, STS_STR_NONE);
 	for (size_t i = 0; i < r->host_count; i++) {

@@ -152,7 +152,7 @@ static const struct query_row {
 	[QUERY_DAN05] = { "DAN05", W, R, MEND,
 	    "the TLSA records of this MX host are not signed, and are ignored",
 	    "sign the zone that they stand in" },
-	[QUERY_DAN06] = { "DAN06", W, R, MEND,
+	[QUERY_DAN06] = { "DAN06", W, R, 0,
 	    "a TLSA record of this MX host cannot be used for mail",
 	    "publish 3 1 1, or 2 1 1 (RFC 7672 section 3.1)" },
 	[QUERY_DAN07] = { "DAN07", W, R, MEND,
@@ -170,6 +170,9 @@ static const struct query_row {
 	    NULL },
 	[QUERY_DAN12] = { "DAN12", E, R, MEND,
 	    "the signatures of this MX host do not hold", "mend the DNSSEC of the zone" },
+	[QUERY_DAN13] = { "DAN13", I, S, 0,
+	    "DANE is published, and used where Postfix's own level is dane or dane-only",
+	    NULL },
 
 	[QUERY_CAC06] = { "CAC06", I, S, 0,
 	    "an override decides what Postfix is told about this domain", NULL },

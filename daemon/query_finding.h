@@ -74,6 +74,7 @@ enum query_id {
 	QUERY_DAN10, /* a single TLSA record */
 	QUERY_DAN11, /* TLSA at the end of a chain */
 	QUERY_DAN12, /* bogus */
+	QUERY_DAN13, /* DANE without an enforced policy */
 	QUERY_CAC06,
 	QUERY_VER07,
 	QUERY_IDS

@@ -68,6 +68,9 @@ learn_record(struct query_report *r, const struct sts_fact *fact, int64_t ms)
 static void
 learn_mx(struct query_report *r, const struct sts_fact *fact, int64_t ms)
 {
+	/* A fresh look asks for it, but whoever writes brackets wants no MX. */
+	if (r->key.brackets)
+		return;
 	r->has_mx_fact = true;
 	r->mx_err = fact->err;
 	r->mx_ede = fact->ede;

@@ -71,7 +71,7 @@ put_trust(struct sts_buf *to, const struct query_report *r)
 	sts_put_text(to, r->trust_ad ? "validates DNSSEC" : "does not validate DNSSEC");
 	if (r->trust_ad && !r->believes)
 		sts_put_text(to, ", and is not believed");
-	if (r->culprit.n == 0)
+	if (r->culprit.n == 0 || sts_str_eq(r->culprit, sts_str_of(r->servers)))
 		return;
 	sts_put_text(to, "  (");
 	sts_put_escaped(to, r->culprit);
