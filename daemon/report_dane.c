@@ -5,11 +5,11 @@
 
 #include "log.h"
 
-/* What a finding says, for people. */
+/* What a finding says, for people. before: the last one. */
 static void
-explain_dane(const struct sts_dane *f, bool applied, char *text, size_t n)
+explain(const struct sts_dane *f, const struct sts_dane *before, char *text, size_t n)
 {
-	static const char *const abouts[] = {
+	static const char *const abouts[STS_ABOUTS] = {
 		[STS_ABOUT_RECORD] = "record",
 		[STS_ABOUT_MX] = "MX",
 		[STS_ABOUT_ADDRESS] = "address",
@@ -19,20 +19,22 @@ explain_dane(const struct sts_dane *f, bool applied, char *text, size_t n)
 
 	switch (f->state) {
 	case STS_DANE_UNKNOWN:
-		(void)snprintf(text, n, "%s lookup failed (%s): mail waits",
+		(void)snprintf(text, n, "DANE is unknown: %s lookup failed (%s)",
 		    abouts[f->about], sts_err_rcode(f->err));
+		return;
+	case STS_DANE_ABSENT:
+		(void)snprintf(text, n, "DANE does not apply%s%s",
+		    before->applied ? " any more" : "",
+		    f->mx_secure ? "" : ": the MX records are insecure");
 		return;
 	case STS_DANE_APPLIES:
 		what = "DANE comes before the policy";
 		break;
-	case STS_DANE_ABSENT:
-		what = applied ? "DANE does not apply any more" : "DANE does not apply";
-		break;
 	case STS_DANE_OFF:
-		what = "the resolver does not validate";
+		what = "DANE is off: the resolver does not validate";
 		break;
 	case STS_DANE_DISTRUSTED:
-		what = "the resolver is not believed";
+		what = "DANE is off: the resolver is not believed";
 		break;
 	case STS_DANE_NONE:
 	case STS_DANE_STATES:
@@ -48,10 +50,12 @@ is_weighty(const struct sts_dane *f)
 }
 
 /* Who searches the log for a domain looks for what became of its mail: that DANE comes
- * first, or went, or keeps mail waiting. */
+ * first, or went, or keeps mail waiting. Policies that ask for nothing keep none. */
 static enum log_level
-dane_level(const struct sts_dane *before, const struct sts_dane *after)
+level_of(const struct sts_dane *before, const struct sts_dane *after, bool enforced)
 {
+	if (!enforced)
+		return LOG_LEVEL_DEBUG;
 	if (before->at == 0 && after->state == STS_DANE_APPLIES)
 		return LOG_LEVEL_INFO;
 	if (is_weighty(before) || is_weighty(after) || before->applied)
@@ -60,14 +64,25 @@ dane_level(const struct sts_dane *before, const struct sts_dane *after)
 }
 
 static void
-log_finding(struct sts_str domain, const struct sts_dane *before,
+log_target(struct sts_target target)
+{
+	if (sts_target_eq(target, STS_TARGET_PLAIN))
+		return;
+	log_text("brackets", target.brackets ? STS_STR("yes") : STS_STR("no"));
+	log_number("port", target.port);
+}
+
+static void
+log_finding(const struct sts_event *event, const struct sts_dane *before,
     const struct sts_dane *after)
 {
+	const struct sts_rules *rules = event->lookup->rules;
+	bool enforced = sts_lookup_enforces(event->after, rules, after->at);
 	char why[128];
 
-	explain_dane(after, before->applied, why, sizeof(why));
-	log_begin(dane_level(before, after),
-	    before->at == 0 ? "dane-found" : "dane-changed", domain, why);
+	explain(after, before, why, sizeof(why));
+	log_begin(level_of(before, after, enforced),
+	    before->at == 0 ? "dane-found" : "dane-changed", event->domain, why);
 	if (before->at != 0)
 		log_text("old_dane", sts_str_of(sts_dane_text(before->state)));
 	log_text("dane", sts_str_of(sts_dane_text(after->state)));
@@ -75,11 +90,7 @@ log_finding(struct sts_str domain, const struct sts_dane *before,
 		log_text("host", after->host);
 	if (after->state == STS_DANE_UNKNOWN && after->ede >= 0)
 		log_number("ede", after->ede);
-	if (!sts_target_eq(after->target, STS_TARGET_PLAIN)) {
-		log_text("brackets",
-		    after->target.brackets ? STS_STR("yes") : STS_STR("no"));
-		log_number("port", after->target.port);
-	}
+	log_target(after->target);
 	log_end();
 }
 
@@ -92,7 +103,7 @@ report_finding(const struct sts_event *event)
 		    sts_entry_dane(&event->lookup->cached, after->target);
 
 		if (before->state != after->state)
-			log_finding(event->domain, before, after);
+			log_finding(event, before, after);
 	}
 }
 
