@@ -9,18 +9,25 @@
 /*
  * Whose word counts.
  */
+static bool
+is_tested(const struct query_report *r)
+{
+	return r->has_trust_fact && r->trust_err == STS_OK;
+}
+
 const char *
 query_trust_text(const struct query_report *r)
 {
-	if (!r->has_trust_fact || r->trust_err != STS_OK)
+	if (!is_tested(r))
 		return "unknown";
 	return r->trust_ad ? "validating" : "not-validating";
 }
 
+/* Does an AD bit mean anything? It does also where the self-test failed. */
 static bool
-is_word_good(const struct query_report *r)
+is_ad_good(const struct query_report *r)
 {
-	return r->has_trust_fact && r->trust_err == STS_OK && r->trust_ad && r->believes;
+	return r->believes && (!is_tested(r) || r->trust_ad);
 }
 
 static bool
@@ -40,9 +47,12 @@ dnssec_of(const struct query_report *r, enum sts_err err, int ede, bool ad)
 {
 	if (err != STS_OK && !is_no(err))
 		return query_ede_is_bogus(ede) ? QUERY_BOGUS : QUERY_INDETERMINATE;
-	if (!is_word_good(r))
+	if (!is_ad_good(r))
 		return QUERY_INDETERMINATE;
-	return ad ? QUERY_SECURE : QUERY_INSECURE;
+	if (ad)
+		return QUERY_SECURE;
+	/* That it is missing says something only of who would set it. */
+	return is_tested(r) ? QUERY_INSECURE : QUERY_INDETERMINATE;
 }
 
 enum query_dnssec
@@ -173,7 +183,7 @@ put_unknown(struct sts_buf *to, const struct query_report *r)
 {
 	const struct sts_dane *f = &r->dane;
 
-	if (!r->has_trust_fact || r->trust_err != STS_OK)
+	if (!is_tested(r))
 		sts_put_text(to, "the DNS server's self-test failed");
 	else if (f->about == STS_ABOUT_ADDRESS)
 		sts_put_text(to, "the address lookup failed");
@@ -315,7 +325,7 @@ judge_records(struct query_report *r, const struct query_host *h)
 static bool
 is_mx_secure(const struct query_report *r)
 {
-	return r->key.brackets ? is_word_good(r) : query_dnssec_of_mx(r) == QUERY_SECURE;
+	return r->key.brackets ? is_ad_good(r) : query_dnssec_of_mx(r) == QUERY_SECURE;
 }
 
 /* Why there is no DANE at a host whose MX could have it. */

@@ -401,6 +401,20 @@ static const struct {
 		"  DANE            unknown: the DNS server's self-test failed: timeout\n",
 	    .json = "\"dnssec\":\"unknown\",\"believed\":true,\"culprit\":null,"
 		    "\"error\":\"timeout\"" },
+	{ .what = "self-test not answered, and yet signed",
+	    .policy = ENFORCE,
+	    .trust = SILENT,
+	    .mx = SIGNED,
+	    .hosts = { GOOD("a.dom.example"), { HOST("b.dom.example", UNSIGNED, NONE) } },
+	    .verdict = QUERY_DANE,
+	    .exit = 2,
+	    .ids = "ENV01 DAN08",
+	    .reply = "OK dane-only",
+	    .text = LABEL "MX  secure\n" LABEL
+			  "a.dom.example  192.0.2.7  secure  2 TLSA: 3 1 1, 2 1 1\n" LABEL
+			  "b.dom.example  192.0.2.7  indeterminate\n",
+	    .json =
+		"\"dane\":{\"status\":\"applies\",\"comes_first\":true,\"mx\":\"secure\"" },
 	{ .what = "testing with TLSA",
 	    .policy = TESTING,
 	    .trust = SIGNED,
