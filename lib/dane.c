@@ -325,17 +325,6 @@ smallest_ttl(const struct sts_dane_look *d, const struct sts_fact *mx)
 	return ttl > STS_MX_TTL_MIN ? ttl : STS_MX_TTL_MIN;
 }
 
-/* What was known stays known: whether the domain was secure before it fell silent. */
-static void
-start_finding(struct sts_dane_look *d, const struct sts_dane *before, int64_t now)
-{
-	d->finding = *before;
-	d->finding.target = d->target;
-	d->finding.at = now;
-	d->finding.state = STS_DANE_UNKNOWN;
-	d->finding.ttl = STS_FAILED_TTL;
-}
-
 static void
 find_unknown(struct sts_dane_look *d, enum sts_about about, struct sts_str host,
     enum sts_err err, int16_t ede)
@@ -358,12 +347,15 @@ find_late(struct sts_dane_look *d, const struct sts_dane_host *h)
 	    STS_ERR_DNS_TIMEOUT, -1);
 }
 
-/* What everything begins with failed. */
+/* What everything begins with failed. What was known stays known: whether the domain was
+ * secure before it fell silent. */
 static void
 find_no_beginning(struct sts_dane_look *d, const struct sts_dane *before,
     enum sts_err err, int16_t ede, int64_t now)
 {
-	start_finding(d, before, now);
+	d->finding = *before;
+	d->finding.target = d->target;
+	d->finding.at = now;
 	find_unknown(d, d->target.brackets ? STS_ABOUT_ADDRESS : STS_ABOUT_MX,
 	    d->target.brackets ? d->domain : STS_STR_NONE, err, ede);
 }
