@@ -135,6 +135,9 @@ judge_addresses(const struct sts_dane_look *d, const struct sts_dane_host *h)
 	bool has_a = a->known && a->err == STS_OK;
 	bool has_aaaa = aaaa->known && aaaa->err == STS_OK;
 
+	/* Who looks at everything wants all addresses. */
+	if (d->every && (!a->known || !aaaa->known))
+		return ADDRESSES_WAIT;
 	if ((has_a && is_secure(d, a)) || (has_aaaa && is_secure(d, aaaa)))
 		return ADDRESSES_SECURE;
 	if (!a->known || !aaaa->known)

@@ -461,7 +461,7 @@ look_at_hosts(struct sts_lookup *l, int64_t now)
 	if (l->start == STS_START_REFRESH)
 		due &= ~(unsigned)STS_NEED_TRUST;
 	if (fresh)
-		due = STS_NEED_MX | STS_NEED_TRUST;
+		due = STS_NEED_TRUST | (l->target.brackets ? 0 : STS_NEED_MX);
 	if (mx != NULL && !is_ours(mx->err))
 		learn_mx(&l->entry, mx);
 	else if (mx == NULL)
