@@ -284,6 +284,31 @@ class Dns:
         return b"\0" + struct.pack(">2HIH", TYPES["OPT"], UDP_MAX, 0, len(option)) + option
 
 
+class Relay:
+    """Passes questions on to a server, and sets AD on whatever that says. UDP only."""
+
+    def __init__(self, address, server):
+        self._server = server
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.bind((address, 53))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            query, client = self._sock.recvfrom(4096)
+            threading.Thread(target=self._pass, args=(query, client), daemon=True).start()
+
+    def _pass(self, query, client):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+            onward.settimeout(10)
+            try:
+                onward.sendto(query, (self._server, 53))
+                reply = onward.recv(65535)
+            except OSError:
+                return  # as if lost
+        self._sock.sendto(reply[:3] + bytes([reply[3] | AD]) + reply[4:], client)
+
+
 def ask(server, name, kind="A", seconds=1):
     """True if a server answers with at least one record."""
     query = b"\x11\x22\x01\0\0\x01\0\0\0\0\0\0" + encode_name(name) + struct.pack(

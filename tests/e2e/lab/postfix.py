@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Debian's Postfix, with a configuration, queue and log of its own."""
 import os
-import pwd
 import re
+import shutil
 import subprocess
 
-from . import wait
+from . import namespace, wait
 
 MASTER = """\
 pickup unix n - n 60 1 pickup
@@ -20,7 +20,7 @@ verify unix - - n - 1 verify
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 proxywrite unix - - n - 1 proxymap
-smtp unix - - n - - smtp
+smtp unix - - n - {smtp_processes} smtp
 relay unix - - n - - smtp
 showq unix n - n - - showq
 error unix - - n - - error
@@ -33,16 +33,26 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+# Runs a command with another /etc: sh -c OTHER_ETC sh FOLDER COMMAND...
+OTHER_ETC = 'mount --bind "$1" /etc && shift && exec "$@"'
+
+
 class Postfix:
-    def __init__(self, folder, ca_file, socketmap="127.0.0.1:8461", name="QUERY", **settings):
+    """root: of another system, in which it is started. resolver: its name server, if not the
+    one in /etc/resolv.conf."""
+
+    # pylint: disable=too-many-arguments
+    def __init__(self, folder, ca_file, socketmap="127.0.0.1:8461", name="QUERY", root=None,
+                 resolver=None, smtp_processes="-", **settings):
         self.folder = folder
         self.log_file = folder + "/log"
         self._run = None
+        self._there = ["chroot", root] if root else []
+        self._resolver = resolver
         for part in ("", "/etc", "/queue", "/data"):
             os.makedirs(folder + part, exist_ok=True)
-        account = pwd.getpwnam("postfix")
-        os.chown(folder + "/data", account.pw_uid, account.pw_gid)
-        main = {
+        os.chown(folder + "/data", *self._account(root or ""))
+        self._main = {
             "compatibility_level": "3.6",
             "queue_directory": folder + "/queue",
             "data_directory": folder + "/data",
@@ -63,20 +73,41 @@ class Postfix:
             "smtp_tls_loglevel": "1",
             "smtp_tls_policy_maps": f"socketmap:inet:{socketmap}:{name}",
         }
-        main.update(settings)
-        with open(folder + "/etc/main.cf", "w", encoding="utf-8") as file:
-            file.writelines(f"{name} = {value}\n" for name, value in main.items())
+        self.set(**settings)
         with open(folder + "/etc/master.cf", "w", encoding="utf-8") as file:
-            file.write(MASTER)
+            file.write(MASTER.format(smtp_processes=smtp_processes))
+
+    def set(self, **settings):
+        """More for main.cf."""
+        self._main.update(settings)
+        with open(self.folder + "/etc/main.cf", "w", encoding="utf-8") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in self._main.items())
+
+    @staticmethod
+    def _account(root):
+        with open(root + "/etc/passwd", encoding="utf-8") as file:
+            line = next(line for line in file if line.startswith("postfix:"))
+        return tuple(int(number) for number in line.split(":")[2:4])
+
+    def prepare(self):
+        """Makes the queue, so that mail can be handed over before the start."""
+        subprocess.run([*self._there, "postfix", "-c", self.folder + "/etc", "check"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
     def start(self):
-        self._run = subprocess.Popen(["postfix", "-c", self.folder + "/etc", "start-fg"],
-                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                     stderr=subprocess.DEVNULL)
+        command = [*self._there, "postfix", "-c", self.folder + "/etc", "start-fg"]
+        if self._resolver:
+            etc = self.folder + "/other-etc"
+            shutil.copytree("/etc", etc, symlinks=True, ignore_dangling_symlinks=True)
+            namespace.write_atomically(etc + "/resolv.conf", f"nameserver {self._resolver}\n")
+            command = ["unshare", "--mount", "sh", "-c", OTHER_ETC, "sh", etc, *command]
+        self._run = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait.until(lambda: "daemon started" in self.log(), "Postfix starts", 20)
+        return self
 
     def stop(self):
-        subprocess.run(["postfix", "-c", self.folder + "/etc", "stop"],
+        subprocess.run([*self._there, "postfix", "-c", self.folder + "/etc", "stop"],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         if self._run is not None:
             self._run.wait(20)
@@ -90,8 +121,9 @@ class Postfix:
 
     def send(self, recipient):
         """Hands a mail over; Postfix does the rest."""
-        subprocess.run(["sendmail", "-C", self.folder + "/etc", "-f", "sender@sender.test",
-                        recipient], input=b"Subject: test\n\nHello\n", check=True)
+        subprocess.run([*self._there, "sendmail", "-C", self.folder + "/etc", "-f", "sender@sender.test",
+                        recipient], input=b"Subject: test\n\nHello\n", check=True,
+                       stderr=subprocess.PIPE)
 
     def fate(self, recipient):
         """("sent" | "deferred" | "bounced", the reason), or None when nothing is known."""

@@ -12,10 +12,11 @@ class Smtp:
         self._port = port
         self._lock = threading.Lock()
 
-    def listen(self, address, names, kind="good", starttls=True):
+    # pylint: disable=too-many-arguments
+    def listen(self, address, names, kind="good", starttls=True, port=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._pki.leaf(names, kind), self._pki.key)
-        listener = socket.create_server((address, self._port))
+        listener = socket.create_server((address, port or self._port))
         threading.Thread(target=self._accept, daemon=True,
                          args=(listener, address, context if starttls else None)).start()
 

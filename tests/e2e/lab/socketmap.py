@@ -29,6 +29,13 @@ class Client:
         self.sock = connect(address, timeout)
         self._seen = b""
 
+    @classmethod
+    def of(cls, sock):
+        """Over a connection that is there."""
+        made = cls.__new__(cls)
+        made.sock, made._seen = sock, b""
+        return made
+
     def __enter__(self):
         return self
 
@@ -99,8 +106,7 @@ class Proxy:
     def _serve(self, sock):
         try:
             with sock, Client(self._server) as server:
-                postfix = Client.__new__(Client)
-                postfix.sock, postfix._seen = sock, b""
+                postfix = Client.of(sock)
                 while True:
                     request = postfix.reply()
                     server.send(netstring(request.encode("latin-1")))

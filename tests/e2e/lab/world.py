@@ -37,6 +37,14 @@ class Domain:
         """The reply that an enforce policy without wildcards leads to."""
         return f"OK secure match={':'.join(self.mx)} servername=hostname"
 
+    @property
+    def reported(self):
+        """What QUERYwithTLSRPT adds to it."""
+        return (f" policy_type=sts policy_domain={self.name}"
+                + "".join(f" mx_host_pattern={mx}" for mx in self.mx)
+                + "".join(f" {{ policy_string = {line} }}"
+                          for line in self.policy().decode().splitlines()))
+
     def policy(self):
         lines = ["version: STSv1", "mode: " + self.mode]
         lines += ["mx: " + mx for mx in self.mx] + [f"max_age: {self.max_age}"]
@@ -74,6 +82,7 @@ class World:
         self._count = 0
         self._daemons = []
         self._postfixes = []
+        self._lasting = []
         self._lock = threading.Lock()
 
     def _number(self):
@@ -147,6 +156,14 @@ class World:
         self._postfixes.append(made)
         return made
 
+    def lasting(self, server):
+        """A daemon or a Postfix that stays for all cases."""
+        for servers in (self._daemons, self._postfixes):
+            if server in servers:
+                servers.remove(server)
+        self._lasting.append(server)
+        return server
+
     def end_case(self, keep_logs=None):
         """Ends what a case left running; its logs go to keep_logs."""
         for server in self._daemons:
@@ -165,7 +182,7 @@ class World:
         self.dns.plain_servers.clear()
 
     def _keep(self, target):
-        for server in self._daemons + self._postfixes:
+        for server in self._daemons + self._postfixes + self._lasting:
             os.makedirs(target, exist_ok=True)
             if os.path.exists(server.log_file):
                 shutil.copy(server.log_file, f"{target}/{os.path.basename(server.folder)}.log")
