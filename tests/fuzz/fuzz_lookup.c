@@ -6,7 +6,7 @@
  *
  * Whatever DNS says: an enforced policy is answered by itself, by DANE, or "come again".
  * DANE needs a host that has it; to go without DANE, and all the more "may", needs that
- * somebody has said so.
+ * somebody has said so. What is of no use is not asked.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -228,15 +228,17 @@ check_dane(const struct sts_lookup *l, const struct sts_answer *a, int64_t now)
 	const struct sts_dane *f = sts_entry_dane(&l->entry, l->target);
 	bool live = sts_dane_is_live(f, rules->believe, now);
 	bool nobody_sees = !rules->dane || (live && f->state == STS_DANE_OFF);
-	bool absent = live && f->state == STS_DANE_ABSENT;
+	bool absent = live && f->state == STS_DANE_ABSENT && rules->believe;
+	bool distrusted = live && f->state == STS_DANE_DISTRUSTED && !rules->believe;
 
 	switch (a->verdict) {
 	case STS_VERDICT_DANE:
-		if (!rules->dane || !live || f->state != STS_DANE_APPLIES)
+		if (!rules->dane || !rules->believe || !live ||
+		    f->state != STS_DANE_APPLIES)
 			abort();
 		break;
 	case STS_VERDICT_SECURE:
-		if (!nobody_sees && !absent && !(live && f->state == STS_DANE_DISTRUSTED))
+		if (!nobody_sees && !absent && !distrusted)
 			abort();
 		break;
 	case STS_VERDICT_PERMIT:
@@ -291,6 +293,21 @@ check_late(const struct sts_lookup *l, int64_t now)
 	check_dane(l, &a, now);
 }
 
+/* A domain without a policy costs the question about its record; DANE costs nothing where
+ * nobody does it. */
+static void
+check_needs(const struct sts_lookup *l, unsigned needs, int64_t now)
+{
+	const unsigned of_dane = STS_NEED_TRUST | STS_NEED_TRUST_NOW | STS_NEED_HOSTS;
+
+	if (l->start == STS_START_FRESH)
+		return;
+	if ((needs & (of_dane | STS_NEED_MX)) != 0 && !sts_entry_is_live(&l->entry, now))
+		abort();
+	if ((needs & of_dane) != 0 && !l->rules->dane)
+		abort();
+}
+
 /* Tells what is needed, in steps, until nothing is. */
 static void
 travel(struct sts_lookup *l)
@@ -299,6 +316,7 @@ travel(struct sts_lookup *l)
 	unsigned asked = 0, needs;
 
 	while ((needs = sts_lookup_run(l, now)) != 0) {
+		check_needs(l, needs, now);
 		check_late(l, now);
 		if ((needs & asked) == needs && (needs & STS_NEED_HOSTS) == 0)
 			abort(); /* it waits for what it was told */
