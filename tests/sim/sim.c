@@ -20,8 +20,8 @@
  *	tlsa HOST [port=N] [secure] usable|unusable|ERROR
  *	are LETTER HOST...	the same in short: U X N F as in stsd(8), L has no address
  *				because the lookup failed
- *	ask|ask-host|refresh|forced|fresh [PORT]
- *				a journey; ask-host is a key in brackets
+ *	ask|ask-host|refresh|forced|fresh|fresh-host [PORT]
+ *				a journey; -host: a key in brackets
  *	ask-until NEED		the time of who asks is up while NEED is being found out
  *	ask-alone		the resolver cannot be asked
  *	asks NEED...		what the journey asked for, "a+b" at once; "-" nothing;
@@ -674,7 +674,7 @@ check_entry(char **words, size_t n)
 	}
 }
 
-/* ask, ask-host, refresh, forced, fresh: each may name a port. */
+/* The verbs that begin a journey; each may name a port. */
 static bool
 travel(const char *verb, const char *port)
 {
@@ -686,7 +686,8 @@ travel(const char *verb, const char *port)
 		{ "ask-host", STS_START_ASKED, true },
 		{ "refresh", STS_START_REFRESH, false },
 		{ "forced", STS_START_FORCED, false },
-		{ "fresh", STS_START_FRESH, false } };
+		{ "fresh", STS_START_FRESH, false },
+		{ "fresh-host", STS_START_FRESH, true } };
 	struct sts_target target = STS_TARGET_PLAIN;
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)

@@ -322,8 +322,10 @@ test_beginnings(void)
 			beginnings[i].mx_told ? &mx : NULL, NOW) == beginnings[i].needs);
 		CHECK(what, d.finding.state == beginnings[i].state);
 		CHECK(what, d.finding.ttl == beginnings[i].ttl);
-		if (d.finding.state != STS_DANE_UNKNOWN)
+		if (d.finding.state != STS_DANE_UNKNOWN) {
+			CHECK(what, d.finding.err == STS_OK && d.finding.host.n == 0);
 			continue;
+		}
 		CHECK(what,
 		    d.finding.about ==
 			(beginnings[i].brackets ? STS_ABOUT_ADDRESS : STS_ABOUT_MX));
@@ -590,6 +592,38 @@ test_reasons(void)
 	}
 }
 
+/* A secure address is enough to go on with, but not for those who want to see all. */
+static void
+test_every_address(void)
+{
+	static const struct sts_dane none = { .at = 0 };
+	const struct sts_fact trust = { .ad = true, .ede = -1, .at = NOW };
+	const struct sts_dane_fact yes = fact_of(YES);
+
+	for (int every = 0; every < 2; every++)
+		for (int step = STS_DANE_A; step <= STS_DANE_AAAA; step++) {
+			struct sts_dane_question q = { .step = STS_DANE_STEPS };
+
+			d = (struct sts_dane_look){ .domain = DOMAIN,
+				.target = { true, 25 },
+				.believe = true,
+				.every = every != 0 };
+			(void)sts_dane_run(&d, &none, &trust, NULL, NULL, NOW);
+			while (sts_dane_ask(&d, &q))
+				CHECK("addresses first", q.type != STS_DNS_TLSA);
+			sts_dane_tell(&d, 0, (enum sts_dane_step)step, &yes,
+			    STS_STR_NONE);
+			CHECK("TLSA, or the other family",
+			    sts_dane_ask(&d, &q) == (every == 0));
+			sts_dane_tell(&d, 0,
+			    step == STS_DANE_A ? STS_DANE_AAAA : STS_DANE_A, &yes,
+			    STS_STR_NONE);
+			CHECK("then TLSA",
+			    sts_dane_ask(&d, &q) == (every != 0) &&
+				q.step == STS_DANE_TLSA);
+		}
+}
+
 static void
 test_live(void)
 {
@@ -626,6 +660,7 @@ main(void)
 	test_hosts();
 	test_long_names();
 	test_reasons();
+	test_every_address();
 	test_live();
 	return test_failed;
 }
