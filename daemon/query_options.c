@@ -13,6 +13,16 @@ enum {
 	OPT_LINT_POLICY,
 	OPT_LINT_RECORD,
 	OPT_MATCH,
+	OPT_POSTFIX,
+	OPT_LIST,
+	OPT_SHOW,
+	OPT_REFRESH,
+	OPT_FORGET,
+	OPT_STATS,
+	OPT_OVERRIDES,
+	OPT_EXPORT,
+	OPT_IMPORT,
+	OPT_SMTP,
 	OPT_MAP,
 	OPT_SERVER,
 	OPT_JSON,
@@ -22,9 +32,10 @@ enum {
 static const struct row {
 	int code;
 	const char *name;
-	const char *argument; /* NULL: takes none */
+	const char *argument; /* NULL: takes none; [=IT]: which may be missing */
 	const char *text;
 } rows[] = {
+	{ OPT_SMTP, "smtp", NULL, "also try STARTTLS with each MX host of the DOMAIN" },
 	{ OPT_REPLY, "reply", NULL,
 	    "print what the running daemon answers for each KEY" },
 	{ OPT_MAP, "map", "NAME", "with --reply: the map asked for, by default QUERY" },
@@ -35,6 +46,16 @@ static const struct row {
 	{ OPT_LINT_RECORD, "lint-record", NULL,
 	    "judge TXT records, all of one RRset, one an argument" },
 	{ OPT_MATCH, "match", NULL, "does the mx PATTERN allow the HOST?" },
+	{ OPT_POSTFIX, "postfix", "[=DIR]",
+	    "say what is wrong with the settings of Postfix, and how to mend it" },
+	{ OPT_LIST, "list", NULL, "list the policies in the cache" },
+	{ OPT_SHOW, "show", NULL, "print all that is kept of each DOMAIN" },
+	{ OPT_REFRESH, "refresh", NULL, "fetch the policy of each DOMAIN now" },
+	{ OPT_FORGET, "forget", NULL, "remove each DOMAIN from the cache" },
+	{ OPT_STATS, "stats", NULL, "print what the running daemon counts" },
+	{ OPT_OVERRIDES, "overrides", NULL, "print the overrides that are in force" },
+	{ OPT_EXPORT, "export", NULL, "write the policies in the cache as text" },
+	{ OPT_IMPORT, "import", NULL, "put the policies of such a FILE into the cache" },
 	{ OPT_JSON, "json", NULL, "for machines: one JSON object a line" },
 	{ 'q', "quiet", NULL, "only the verdict" },
 	{ 'v', "verbose", NULL, "times, raw records and the whole policy as well" },
@@ -53,22 +74,45 @@ static const char usage[] =
     "       stsd-query --health [--server ADDR]\n"
     "       stsd-query --lint-policy FILE|-\n"
     "       stsd-query --lint-record TXT...\n"
-    "       stsd-query --match PATTERN HOST\n";
+    "       stsd-query --match PATTERN HOST\n"
+    "       stsd-query --postfix[=DIR]\n"
+    "       stsd-query --show|--refresh|--forget DOMAIN...\n"
+    "       stsd-query --list|--stats|--overrides|--export\n"
+    "       stsd-query --import FILE|-\n";
 
-/* How many words each command wants. */
-static const struct {
+/* The option that names each command, and how many words it wants. */
+static const struct command {
+	int code;
 	int least, most; /* most -1: any number */
+	bool json;	 /* it knows --json */
 	const char *text;
-} wanted[] = {
-	[QUERY_DOMAINS] = { 1, -1, "a DOMAIN is missing" },
-	[QUERY_REPLY] = { 1, -1, "--reply wants at least one KEY" },
-	[QUERY_HEALTH] = { 0, 0, "--health takes no argument" },
-	[QUERY_LINT_POLICY] = { 1, 1, "--lint-policy wants one FILE, or -" },
-	[QUERY_LINT_RECORD] = { 1, -1, "--lint-record wants at least one TXT" },
-	[QUERY_MATCH] = { 2, 2, "--match wants a PATTERN and a HOST" },
-	[QUERY_VERSION] = { 0, -1, "" },
-	[QUERY_HELP] = { 0, -1, "" },
+} commands[] = {
+	[QUERY_DOMAINS] = { 0, 1, -1, true, "a DOMAIN is missing" },
+	[QUERY_REPLY] = { OPT_REPLY, 1, -1, false, "--reply wants at least one KEY" },
+	[QUERY_HEALTH] = { OPT_HEALTH, 0, 0, false, "--health takes no argument" },
+	[QUERY_LINT_POLICY] = { OPT_LINT_POLICY, 1, 1, true,
+	    "--lint-policy wants one FILE, or -" },
+	[QUERY_LINT_RECORD] = { OPT_LINT_RECORD, 1, -1, true,
+	    "--lint-record wants at least one TXT" },
+	[QUERY_MATCH] = { OPT_MATCH, 2, 2, false, "--match wants a PATTERN and a HOST" },
+	[QUERY_POSTFIX] = { OPT_POSTFIX, 0, 0, false,
+	    "--postfix takes a directory only as --postfix=DIR" },
+	[QUERY_LIST] = { OPT_LIST, 0, 0, true, "--list takes no argument" },
+	[QUERY_SHOW] = { OPT_SHOW, 1, -1, true, "--show wants at least one DOMAIN" },
+	[QUERY_REFRESH] = { OPT_REFRESH, 1, -1, false,
+	    "--refresh wants at least one DOMAIN" },
+	[QUERY_FORGET] = { OPT_FORGET, 1, -1, false,
+	    "--forget wants at least one DOMAIN" },
+	[QUERY_STATS] = { OPT_STATS, 0, 0, true, "--stats takes no argument" },
+	[QUERY_OVERRIDES] = { OPT_OVERRIDES, 0, 0, false,
+	    "--overrides takes no argument" },
+	[QUERY_EXPORT] = { OPT_EXPORT, 0, 0, false, "--export takes no argument" },
+	[QUERY_IMPORT] = { OPT_IMPORT, 1, 1, false, "--import wants one FILE, or -" },
+	[QUERY_VERSION] = { 'V', 0, -1, true, "" },
+	[QUERY_HELP] = { 'h', 0, -1, true, "" },
 };
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static bool
 complain(FILE *err, const char *text)
@@ -107,20 +151,9 @@ static bool
 set(struct query_options *o, int code, char *value, FILE *err)
 {
 	switch (code) {
-	case OPT_REPLY:
-		return set_what(o, QUERY_REPLY, err);
-	case OPT_HEALTH:
-		return set_what(o, QUERY_HEALTH, err);
-	case OPT_LINT_POLICY:
-		return set_what(o, QUERY_LINT_POLICY, err);
-	case OPT_LINT_RECORD:
-		return set_what(o, QUERY_LINT_RECORD, err);
-	case OPT_MATCH:
-		return set_what(o, QUERY_MATCH, err);
-	case 'V':
-		return set_what(o, QUERY_VERSION, err);
-	case 'h':
-		return set_what(o, QUERY_HELP, err);
+	case OPT_SMTP:
+		o->smtp = true;
+		return true;
 	case OPT_MAP:
 		o->map = value;
 		return true;
@@ -150,24 +183,49 @@ set(struct query_options *o, int code, char *value, FILE *err)
 	}
 }
 
+/* An option: either it names the command, or it says how. */
+static bool
+take(struct query_options *o, int code, char *value, FILE *err)
+{
+	for (size_t i = 1; i < COMMANDS; i++)
+		if (commands[i].code == code) {
+			if (code == OPT_POSTFIX)
+				o->postfix = value;
+			return set_what(o, (enum query_what)i, err);
+		}
+	return set(o, code, value, err);
+}
+
 /* What was given and cannot mean anything. */
 static bool
 check(const struct query_options *o, FILE *err)
 {
 	bool asks = o->what == QUERY_REPLY || o->what == QUERY_HEALTH;
+	const struct command *command = &commands[o->what];
 
-	if (o->count < wanted[o->what].least ||
-	    (wanted[o->what].most != -1 && o->count > wanted[o->what].most))
-		return complain(err, wanted[o->what].text);
+	if (o->count < command->least ||
+	    (command->most != -1 && o->count > command->most))
+		return complain(err, command->text);
 	if (o->map != NULL && o->what != QUERY_REPLY)
 		return complain(err, "--map goes with --reply");
 	if (o->map != NULL && (*o->map == '\0' || strchr(o->map, ' ') != NULL))
 		return complain(err, "a map name is one word");
 	if (o->server != NULL && !asks)
 		return complain(err, "--server goes with --reply and --health");
-	if (o->json && (asks || o->what == QUERY_MATCH))
-		return complain(err, "--json goes with domains and --lint");
+	if (o->json && !command->json)
+		return complain(err,
+		    "--json goes with domains, --lint, --list, --show and --stats");
+	if (o->smtp && o->what != QUERY_DOMAINS)
+		return complain(err, "--smtp goes with domains");
 	return true;
+}
+
+static int
+takes(const struct row *row)
+{
+	if (row->argument == NULL)
+		return no_argument;
+	return row->argument[0] == '[' ? optional_argument : required_argument;
 }
 
 static void
@@ -176,14 +234,12 @@ make_tables(struct option longs[ROWS + 1], char letters[2 * ROWS + 1])
 	size_t n = 0;
 
 	for (size_t i = 0; i < ROWS; i++) {
-		bool takes = rows[i].argument != NULL;
-
-		longs[i] = (struct option){ rows[i].name,
-			takes ? required_argument : no_argument, NULL, rows[i].code };
+		longs[i] =
+		    (struct option){ rows[i].name, takes(&rows[i]), NULL, rows[i].code };
 		if (rows[i].code >= LONG_ONLY)
 			continue;
 		letters[n++] = (char)rows[i].code;
-		if (takes)
+		if (takes(&rows[i]) == required_argument)
 			letters[n++] = ':';
 	}
 	longs[ROWS] = (struct option){ NULL, 0, NULL, 0 };
@@ -203,7 +259,7 @@ query_options_read(int argc, char **argv, struct query_options *o, FILE *err)
 	make_tables(longs, letters);
 	optind = 0; /* glibc: start anew, also for a second command line */
 	while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1)
-		if (!set(o, code, optarg, err))
+		if (!take(o, code, optarg, err))
 			return false;
 	o->words = argv + optind;
 	o->count = argc - optind;
@@ -217,19 +273,23 @@ query_options_done(struct query_options *o)
 	o->settings = NULL;
 }
 
+static void
+help_row(const struct row *row, FILE *to)
+{
+	bool letter = row->code < LONG_ONLY;
+	char left[64];
+
+	(void)snprintf(left, sizeof(left), "%s%c%s--%s%s%s", letter ? "-" : "",
+	    letter ? row->code : ' ', letter ? ", " : "   ", row->name,
+	    takes(row) == required_argument ? "=" : "",
+	    row->argument != NULL ? row->argument : "");
+	fprintf(to, "  %-26s %s\n", left, row->text);
+}
+
 void
 query_options_help(FILE *to)
 {
 	fputs(usage, to);
-	for (size_t i = 0; i < ROWS; i++) {
-		char left[64];
-
-		(void)snprintf(left, sizeof(left), "%s%c%s--%s%s%s",
-		    rows[i].code < LONG_ONLY ? "-" : "",
-		    rows[i].code < LONG_ONLY ? rows[i].code : ' ',
-		    rows[i].code < LONG_ONLY ? ", " : "   ", rows[i].name,
-		    rows[i].argument != NULL ? "=" : "",
-		    rows[i].argument != NULL ? rows[i].argument : "");
-		fprintf(to, "  %-26s %s\n", left, rows[i].text);
-	}
+	for (size_t i = 0; i < ROWS; i++)
+		help_row(&rows[i], to);
 }

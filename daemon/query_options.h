@@ -16,6 +16,15 @@ enum query_what {
 	QUERY_LINT_POLICY,
 	QUERY_LINT_RECORD,
 	QUERY_MATCH,
+	QUERY_POSTFIX,
+	QUERY_LIST,
+	QUERY_SHOW,
+	QUERY_REFRESH,
+	QUERY_FORGET,
+	QUERY_STATS,
+	QUERY_OVERRIDES,
+	QUERY_EXPORT,
+	QUERY_IMPORT,
 	QUERY_VERSION,
 	QUERY_HELP,
 };
@@ -27,9 +36,10 @@ struct query_options {
 	const char *config; /* -c; NULL: the usual file, if it is there */
 	char **settings;    /* of -o, NULL-terminated; point into argv */
 	size_t setting_count;
-	const char *map;    /* NULL: QUERY */
-	const char *server; /* NULL: the first of listen */
-	bool quiet, verbose, json;
+	const char *map;     /* NULL: QUERY */
+	const char *server;  /* NULL: the first of listen */
+	const char *postfix; /* of --postfix=DIR; NULL: look where it is */
+	bool quiet, verbose, json, smtp;
 	enum query_color color;
 	char **words; /* what follows the options */
 	int count;

@@ -66,6 +66,34 @@ look_at_domains(const struct query_options *o, const struct query_look *look)
 
 /* The settings of stsd, from the same places; the running one knows what they come to. */
 static int
+ask(const struct query_options *o, const struct config *c)
+{
+	switch (o->what) {
+	case QUERY_REPLY:
+		return query_reply(o, c);
+	case QUERY_HEALTH:
+		return query_health(o, c);
+	case QUERY_POSTFIX:
+	case QUERY_LIST:
+	case QUERY_SHOW:
+	case QUERY_REFRESH:
+	case QUERY_FORGET:
+	case QUERY_STATS:
+	case QUERY_OVERRIDES:
+	case QUERY_EXPORT:
+	case QUERY_IMPORT:
+	case QUERY_DOMAINS:
+	case QUERY_LINT_POLICY:
+	case QUERY_LINT_RECORD:
+	case QUERY_MATCH:
+	case QUERY_VERSION:
+	case QUERY_HELP:
+		break;
+	}
+	return QUERY_EXIT_INTERNAL;
+}
+
+static int
 ask_daemon(const struct query_options *o)
 {
 	struct config_sources sources = sources_of(o);
@@ -76,7 +104,7 @@ ask_daemon(const struct query_options *o)
 	print_lines(&errors);
 	config_errors_done(&errors);
 	if (c != NULL)
-		status = o->what == QUERY_REPLY ? query_reply(o, c) : query_health(o, c);
+		status = ask(o, c);
 	config_free(c);
 	return status;
 }
@@ -91,6 +119,15 @@ run(const struct query_options *o)
 		return look_at_domains(o, &look);
 	case QUERY_REPLY:
 	case QUERY_HEALTH:
+	case QUERY_POSTFIX:
+	case QUERY_LIST:
+	case QUERY_SHOW:
+	case QUERY_REFRESH:
+	case QUERY_FORGET:
+	case QUERY_STATS:
+	case QUERY_OVERRIDES:
+	case QUERY_EXPORT:
+	case QUERY_IMPORT:
 		return ask_daemon(o);
 	case QUERY_LINT_POLICY:
 		return query_lint_policy(o, &look);
