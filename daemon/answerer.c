@@ -76,7 +76,7 @@ struct answerer {
 	uint32_t max_questions, free_count, turn;
 	int64_t overloaded_logged;
 	int64_t us;	   /* when the request now served came; 0: read the clock */
-	int64_t offset_us; /* from the boot clock to stsd's */
+	int64_t offset_ms; /* from the boot clock to stsd's */
 	struct {
 		uint32_t hash;
 		int64_t at_ms;
@@ -106,10 +106,23 @@ boot_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* To the millisecond: what the resolver has just found out must not lie in the future. */
+static int64_t
+clock_offset_ms(void)
+{
+	int64_t boot_ms, now_ms;
+
+	do {
+		boot_ms = boot_us() / 1000;
+		now_ms = sts_clock_now_ms();
+	} while (boot_us() / 1000 != boot_ms);
+	return now_ms - boot_ms;
+}
+
 static int64_t
 seconds_at(const struct answerer *a, int64_t us)
 {
-	return (us + a->offset_us) / 1000000;
+	return (us / 1000 + a->offset_ms) / 1000;
 }
 
 static struct sts_str
@@ -629,7 +642,7 @@ question_unsent(struct question *q)
 
 /* What the one before has not answered, it never will. */
 static void
-take_channel(struct answerer *a, int fd)
+take_channel(struct answerer *a, int fd, uint32_t rules)
 {
 	struct ipc *resolver = ipc_new(a->role.loop, fd, on_resolver, a);
 
@@ -637,6 +650,7 @@ take_channel(struct answerer *a, int fd)
 		close(fd);
 		return;
 	}
+	rules_unpack(&a->rules, rules);
 	ipc_free(a->resolver);
 	a->resolver = resolver;
 	for_each_question(a, question_unsent);
@@ -719,7 +733,7 @@ go(struct answerer *a)
 	a->cache = role_open_cache(&a->role, false);
 	if (a->cache == NULL)
 		return;
-	a->offset_us = sts_clock_now_ms() * 1000 - boot_us();
+	a->offset_ms = clock_offset_ms();
 	clients_start(a->clients);
 	role_ready(&a->role);
 }
@@ -763,7 +777,7 @@ take_fd(struct answerer *a, const struct ipc_message *m)
 	if (a->clients == NULL)
 		return true; /* before its settings: the supervisor never does that */
 	if (m->type == IPC_CHANNEL)
-		take_channel(a, m->fd);
+		take_channel(a, m->fd, m->flags);
 	else if (clients_listen(a->clients, m->fd, m->number != 0) == -1)
 		close(m->fd);
 	return false;

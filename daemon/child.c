@@ -13,6 +13,7 @@
 #include "ipc.h"
 #include "log.h"
 #include "role.h"
+#include "rules.h"
 
 #ifndef STSD_LIBEXEC
 # define STSD_LIBEXEC "/usr/local/libexec/stsd"
@@ -161,6 +162,7 @@ struct child *
 child_new(const struct child_start *start, enum child_role role)
 {
 	struct child *c = calloc(1, sizeof(*c));
+	struct sts_rules rules = rules_of(start->site->config);
 	int pair[2] = { -1, -1 }, page_fd = -1;
 
 	if (c == NULL)
@@ -169,6 +171,7 @@ child_new(const struct child_start *start, enum child_role role)
 	c->loop = start->loop;
 	c->on_ready = start->on_ready;
 	c->arg = start->arg;
+	c->rules = rules_pack(&rules);
 	c->started_ms = c->seen_ms = sts_loop_ms(start->loop);
 	c->page = metrics_page_new(&page_fd);
 	if (c->page == NULL || ipc_pair(pair) == -1)
@@ -224,7 +227,9 @@ child_connect(struct child *answerer, struct child *resolver)
 	if (ipc_send(resolver->ipc,
 		&(struct ipc_message){ .type = IPC_CHANNEL, .fd = pair[0] }) == -1 ||
 	    ipc_send(answerer->ipc,
-		&(struct ipc_message){ .type = IPC_CHANNEL, .fd = pair[1] }) == -1)
+		&(struct ipc_message){ .type = IPC_CHANNEL,
+		    .flags = resolver->rules,
+		    .fd = pair[1] }) == -1)
 		result = -1;
 	close(pair[0]);
 	close(pair[1]);

@@ -56,6 +56,7 @@ struct child {
 	child_on_event *on_ready;
 	void *arg;
 	struct sts_loop *loop;
+	uint32_t rules; /* that it works by, as rules_pack */
 };
 
 struct child_start {

@@ -2,7 +2,7 @@
 #ifndef RULES_H
 #define RULES_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 #include "config.h"
 #include "lookup.h"
@@ -14,6 +14,15 @@
  * DANE comes first. Who wants to know better settles it first (settle.h).
  */
 struct sts_rules rules_of(const struct config *c);
+
+/*
+ * Those rules that say what must be looked at before an answer. An answerer goes by those
+ * of the resolver it asks, whose settings may be younger (a reload) or whose servers may
+ * be others (resolv.conf): by its own it would wait for what nobody looks for.
+ */
+uint32_t rules_pack(const struct sts_rules *rules);
+void rules_unpack(struct sts_rules *rules, uint32_t packed);
+
 struct pf_reply_style style_of(const struct config *c);
 
 #endif

@@ -22,6 +22,7 @@
 #include "entry.h"
 #include "ipc.h"
 #include "role.h"
+#include "rules.h"
 #include "test.h"
 
 int test_failed;
@@ -52,6 +53,7 @@ static struct {
 	char last_domain[300];
 	int listener;
 	struct sockaddr_in address;
+	struct sts_rules rules; /* of the resolver */
 } it;
 
 static int64_t
@@ -157,6 +159,8 @@ static const struct {
 	    { false, 25 } },
 	{ "mixed.example", testing_text, STS_MODE_TESTING, STS_DANE_ABSENT, false, 0, 300,
 	    { false, 25 } },
+	{ "unbelieved.example", policy_text, STS_MODE_ENFORCE, STS_DANE_DISTRUSTED, false,
+	    0, 300, { false, 25 } },
 	{ "distrusted.example", testing_text, STS_MODE_TESTING, STS_DANE_DISTRUSTED,
 	    false, 0, 300, { false, 25 } },
 };
@@ -292,7 +296,9 @@ connect_resolver(void)
 	it.resolver = ipc_new(loop, pair[0], on_ask, NULL);
 	CHECK("channel",
 	    ipc_send(it.supervisor,
-		&(struct ipc_message){ .type = IPC_CHANNEL, .fd = pair[1] }) == 0);
+		&(struct ipc_message){ .type = IPC_CHANNEL,
+		    .flags = rules_pack(&it.rules),
+		    .fd = pair[1] }) == 0);
 	close(pair[1]);
 }
 
@@ -319,6 +325,24 @@ command(enum ipc_type type, int fd)
 		    .fd = fd }) == 0);
 	if (fd != -1)
 		close(fd);
+}
+
+/* Its resolver has the same settings, to begin with. */
+static struct sts_rules
+rules_by(struct sts_str settings)
+{
+	struct config_errors errors = { 0 };
+	struct config *c = config_parse_text(settings, "settings", &errors);
+	struct sts_rules rules = { 0 };
+
+	CHECK("settings", c != NULL);
+	if (c != NULL)
+		rules = rules_of(c);
+	rules.allow = NULL;
+	rules.allow_count = 0;
+	config_free(c);
+	config_errors_done(&errors);
+	return rules;
 }
 
 static void
@@ -362,6 +386,7 @@ begin(const char *settings)
 	    directory, strstr(settings, "answer_timeout") ? "" : "answer_timeout = 1s\n",
 	    strstr(settings, "permissive_reply") ? "" : "permissive_reply = may\n",
 	    strstr(settings, "dane") ? "" : "dane = off\n", settings);
+	it.rules = rules_by((struct sts_str){ text, (size_t)length });
 	(void)ipc_send(it.supervisor, &m);
 	m.type = IPC_CLOCK;
 	m.text = (struct sts_str){ (const char *)&clock_start, sizeof(clock_start) };
@@ -548,11 +573,17 @@ test_beside(void)
 		turn();
 	CHECK("one look", it.beside == 1 && it.asks == 0);
 	CHECK("which", strcmp(it.last_domain, "beside.example") == 0);
+	check_query("another target", fd, "QUERY [beside.example]:465", "OK may");
+	check_query("another target", fd, "QUERY [beside.example]:465", "OK may");
+	for (int i = 0; i < 50; i++)
+		turn();
+	CHECK("a look of its own", it.beside == 2);
+	CHECK("flags", it.last_flags == (IPC_ASK_BESIDE | IPC_ASK_HOST | 465u << 16));
 	check_query("not asked for a day", fd, "QUERY unused.example", SECURE);
 	check_query("not asked for a day", fd, "QUERY unused.example", SECURE);
 	for (int i = 0; i < 50; i++)
 		turn();
-	CHECK("its use is reported once", it.beside == 2);
+	CHECK("its use is reported once", it.beside == 3);
 	CHECK("flags", it.last_flags == (IPC_ASK_BESIDE | IPC_ASK_USED | 25u << 16));
 	close(fd);
 	finish();
@@ -590,7 +621,6 @@ static const struct {
 	{ "and no more", "QUERY aged.example", "OK dane-only", 0, 0, 0 },
 	{ "testing, nothing to be weakened", "QUERY plain.example", "OK may", 0, 0, 0 },
 	{ "testing, TLSA at a host", "QUERY mixed.example", "NOTFOUND ", 0, 0, 0 },
-	{ "testing, who knows", "QUERY distrusted.example", "NOTFOUND ", 0, 0, 0 },
 	{ "an override comes first", "QUERY override.example", "OK encrypt", 0, 0, 0 },
 };
 
@@ -615,6 +645,18 @@ test_dane(void)
 			CHECK(dane_queries[i].name,
 			    it.last_flags == dane_queries[i].flags);
 	}
+	/* Another resolver, who is not believed: what the first one found does not count, and
+	 * what this one finds does. */
+	it.rules.believe = false;
+	connect_resolver();
+	it.asks = 0;
+	check_query("testing, who knows", fd, "QUERY distrusted.example", "NOTFOUND ");
+	check_query("enforce, who knows", fd, "QUERY unbelieved.example", SECURE);
+	CHECK("nobody is asked", it.asks == 0);
+	it.rules.believe = true;
+	connect_resolver();
+	check_query("believed again", fd, "QUERY unbelieved.example", SECURE);
+	CHECK("asked", it.asks == 1);
 	/* Alone: what has expired does not count, and is not taken for "no DANE". */
 	ipc_free(it.resolver);
 	it.resolver = NULL;
@@ -638,6 +680,10 @@ test_no_dane(void)
 	check_query("no DANE", fd, "QUERY unknown.example", SECURE);
 	check_query("no \"may\"", fd, "QUERY plain.example", "NOTFOUND ");
 	CHECK("nobody is asked", it.asks == 0 && it.beside == 0);
+	/* A reload that this answerer only sees the end of: the resolver's rules hold. */
+	it.rules.dane = true;
+	connect_resolver();
+	check_query("DANE is on now", fd, "QUERY applies.example", "OK dane-only");
 	close(fd);
 	finish();
 }
@@ -954,6 +1000,7 @@ main(void)
 	if (loop == NULL || mkdtemp(directory) == NULL)
 		return 1;
 	sts_clock_read_start(&clock_start);
+	sts_clock_set(&clock_start, NULL);
 	make_cache();
 	test_queries();
 	test_beside();
