@@ -13,8 +13,12 @@
 #include "lookup.h"
 #include "match.h"
 #include "name.h"
+#include "query_advice.h"
+#include "query_control.h"
 #include "query_finding.h"
 #include "query_keep.h"
+#include "query_rpt.h"
+#include "query_smtp.h"
 #include "reply.h"
 
 /*
@@ -57,6 +61,38 @@ struct query_mx {
 	bool allowed;
 	struct sts_str pattern; /* that allows it, as published; empty: none does */
 	const struct query_host *seen; /* NULL: DANE was not looked at, or not here */
+	struct query_advice advice;    /* what Postfix will do */
+};
+
+/* What is asked of DNS beside the journey, at the same time. */
+enum query_aside {
+	QUERY_ASIDE_TLSRPT, /* TXT of _smtp._tls.DOMAIN */
+	QUERY_ASIDE_DOMAIN, /* TXT of DOMAIN: a record in the wrong place, an alias */
+	QUERY_ASIDE_RECORD, /* CNAME of _mta-sts.DOMAIN: who keeps the record */
+	QUERY_ASIDES
+};
+
+struct query_said {
+	bool known;
+	enum sts_err err;
+	int ede;
+	uint32_t ttl;
+	int64_t ms;
+	const struct sts_str *texts;
+	size_t count;
+	struct sts_str final; /* where the chain of aliases ends */
+	unsigned chain;	      /* of how many */
+};
+
+/* What the daemon has of the domain, or its cache while none runs. */
+struct query_known {
+	bool asked; /* false: nobody tried */
+	enum query_control_err err;
+	struct sts_str why;	       /* a sentence, unless OK or NONE */
+	struct sts_str version;	       /* the daemon's; empty: none was reached */
+	const struct sts_entry *entry; /* NULL: nothing is known of the domain */
+	int64_t now;	 /* by the clock that its times are measured by; 0: as here */
+	int64_t refresh; /* when the policy is refreshed next; INT64_MAX: never */
 };
 
 struct query_report {
@@ -112,10 +148,32 @@ struct query_report {
 	struct sts_str body; /* as served */
 	struct sts_policy policy;
 
-	/* The conclusion */
+	/* What was asked beside */
+	struct query_said aside[QUERY_ASIDES];
+	struct query_rpt rpt; /* _smtp._tls TXT, once aside[QUERY_ASIDE_TLSRPT].known */
+
+	/* What is cached */
+	struct query_known known;
+	struct sts_policy cached; /* of known.entry; valid with has_cached */
+
+	/* What --smtp saw */
+	const struct query_smtp *smtp;
+	size_t smtp_count;
+
+	/* The conclusion. The reply is the one to QUERY and to QUERYwithTLSRPT, literal, as
+	 * the daemon gives it when all this is news to it: of a cached policy while it
+	 * lives, where none was to be had now (from_cache). */
 	struct sts_answer answer;
-	struct sts_str reply;	     /* literal, to QUERY */
-	struct sts_str reply_tlsrpt; /* and to QUERYwithTLSRPT */
+	struct sts_str reply;
+	struct sts_str reply_tlsrpt;
+	struct sts_str
+	    reply_cached;     /* to QUERY, from known.entry, before the daemon looks
+				      * again; empty: nothing is cached, or the same */
+	struct sts_str proof; /* the command that shows what Postfix makes of it,
+				      * ready for a shell; empty: none does */
+	const struct sts_str *names; /* of match=, as in the reply */
+	size_t name_count;
+	const char *risk; /* what the verdict means for mail, as a sentence */
 	enum query_verdict verdict;
 	int exit;
 
@@ -123,6 +181,9 @@ struct query_report {
 	bool has_record_fact, has_mx_fact, has_host_fact, has_fetch, has_trust_fact;
 	bool mx_null, mx_implicit;
 	bool has_policy; /* and valid */
+	bool has_cached; /* a valid policy is cached, and has not expired */
+	bool from_cache; /* it decides */
+	bool has_stray;	 /* a policy without a record */
 	bool overridden;
 	bool believes;	/* the servers' AD bit counts */
 	bool does_dane; /* DANE comes before the policy */
@@ -137,6 +198,8 @@ struct query_context {
 	const char *servers; /* the DNS servers asked; stays for as long as the report */
 	const char *culprit; /* the one for which the self-test failed; NULL: none */
 	bool distrusts;	     /* dnssec = off: not to believe them is meant */
+	const char *ca_trouble; /* why no certificate can be judged; NULL: they can */
+	bool verbose;		/* what the report shows anyway is worth a finding, too */
 };
 
 void query_report_start(struct query_report *r, const char *word, int64_t now);
@@ -153,11 +216,20 @@ void query_report_host(struct query_report *r, const struct sts_dane_look *look,
 /* What the look knows of the hosts by now. */
 void query_report_look(struct query_report *r, const struct sts_dane_look *look);
 void query_report_fetched(struct query_report *r, const struct sts_fetched *fetched);
+/* A fetch beyond the journey: of a domain without a record (with -v only). */
+void query_report_stray(struct query_report *r, const struct sts_fetched *fetched);
+void query_report_aside(struct query_report *r, enum query_aside what,
+    const struct sts_dns_answer *answer, int64_t ms);
+void query_report_known(struct query_report *r, const struct query_known *known);
 
 /* The end: findings, verdict, reply, exit status. err: why no journey could be made;
  * entry may be NULL then, and for what is no domain. */
 void query_report_conclude(struct query_report *r, enum sts_err err, enum sts_hope hope,
     const struct sts_entry *entry, const struct query_context *context);
+
+/* After that, what --smtp saw; list stays. May change verdict and exit status. */
+void query_report_smtp(struct query_report *r, const struct query_smtp *list,
+    size_t count, const struct query_context *context);
 
 /* Is the answer "come again", because DANE could not be found out about this domain? */
 bool query_report_is_stuck(const struct query_report *r);
