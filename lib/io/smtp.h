@@ -84,7 +84,8 @@ typedef void sts_on_smtp(void *arg, struct sts_smtp_seen *seen);
 struct sts_smtp;
 struct sts_smtp *sts_smtp_start(struct sts_loop *loop, const struct sts_smtp_wish *wish,
     sts_on_smtp *on, void *arg);
-void sts_smtp_cancel(struct sts_smtp *s); /* no callback; NULL is nothing */
+/* Instead of the callback, never after it; NULL is nothing. */
+void sts_smtp_cancel(struct sts_smtp *s);
 
 /* "connect", "greeting", "ehlo", "starttls", "handshake", "ehlo", "done". */
 const char *sts_smtp_stage_text(enum sts_smtp_stage stage);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/bio.h>
@@ -17,10 +16,10 @@
 #include <openssl/x509v3.h>
 
 #include "buf.h"
+#include "tls_text.h"
 
 /* The largest bundle worth reading: the system's is a quarter of a megabyte. */
 #define BUNDLE_MAX ((size_t)16 * 1024 * 1024)
-#define DAY_TEXT 16
 
 struct sts_tls_store {
 	X509_STORE *anchors;
@@ -132,60 +131,16 @@ sts_tls_store_free(struct sts_tls_store *s)
 	free(s);
 }
 
+void *
+sts_tls_store_anchors(struct sts_tls_store *s)
+{
+	return s->anchors;
+}
+
 size_t
 sts_tls_store_count(const struct sts_tls_store *s)
 {
 	return s->count;
-}
-
-/* Copies what a stranger wrote, escaped and cut off, into a text of ours. */
-static void
-escape(struct sts_str from, char *to, size_t to_n)
-{
-	struct sts_buf b = { .n = 0 };
-	size_t n;
-
-	sts_put_escaped(&b, from);
-	n = b.bad ? 0 : b.n;
-	if (n >= to_n)
-		n = to_n - 1;
-	if (n != 0)
-		memcpy(to, b.p, n);
-	to[n] = '\0';
-	sts_buf_done(&b);
-}
-
-static int64_t
-seconds(const ASN1_TIME *at)
-{
-	struct tm tm;
-
-	if (at == NULL || ASN1_TIME_to_tm(at, &tm) != 1)
-		return 0;
-	return (int64_t)timegm(&tm);
-}
-
-static void
-print_day(const ASN1_TIME *at, char out[DAY_TEXT])
-{
-	struct tm tm;
-
-	if (at == NULL || ASN1_TIME_to_tm(at, &tm) != 1 ||
-	    strftime(out, DAY_TEXT, "%Y-%m-%d", &tm) == 0)
-		(void)snprintf(out, DAY_TEXT, "?");
-}
-
-static void
-print_name(const X509_NAME *name, char *out, size_t out_n)
-{
-	BIO *text = BIO_new(BIO_s_mem());
-	char *p = NULL;
-	long n = 0;
-
-	if (text != NULL && X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253) >= 0)
-		n = BIO_get_mem_data(text, &p);
-	escape((struct sts_str){ p, n > 0 ? (size_t)n : 0 }, out, out_n);
-	BIO_free(text);
 }
 
 static void
@@ -207,7 +162,7 @@ print_dns_ids(const X509 *leaf, char *out, size_t out_n)
 			(size_t)ASN1_STRING_length(name->d.dNSName),
 		    });
 	}
-	escape(sts_buf_str(&list), out, out_n);
+	sts_tls_escape(sts_buf_str(&list), out, out_n);
 	sts_buf_done(&list);
 	GENERAL_NAMES_free(all);
 }
@@ -220,11 +175,11 @@ describe_leaf(X509_STORE_CTX *x, const SSL *ssl, struct sts_tls_report *report)
 
 	if (report->not_after != 0 || leaf == NULL)
 		return;
-	report->not_after = seconds(X509_get0_notAfter(leaf));
+	report->not_after = sts_tls_not_after(leaf);
 	report->chain = sent == NULL ? 1 : (unsigned)sk_X509_num(sent);
 	(void)snprintf(report->protocol, sizeof(report->protocol), "%s",
 	    SSL_get_version(ssl));
-	print_name(X509_get_issuer_name(leaf), report->issuer, sizeof(report->issuer));
+	sts_tls_issuer(leaf, report->issuer, sizeof(report->issuer));
 	print_dns_ids(leaf, report->names, sizeof(report->names));
 }
 
@@ -248,13 +203,13 @@ explain_host(X509_STORE_CTX *x, struct sts_tls_report *report)
 static void
 explain_time(const X509 *cert, int depth, bool expired, struct sts_tls_report *report)
 {
-	char whose[100] = "the certificate", subject[64], day[DAY_TEXT];
+	char whose[100] = "the certificate", subject[64], day[STS_TLS_DAY_TEXT];
 
 	if (depth > 0) {
-		print_name(X509_get_subject_name(cert), subject, sizeof(subject));
+		sts_tls_subject(cert, subject, sizeof(subject));
 		(void)snprintf(whose, sizeof(whose), "the CA certificate %s", subject);
 	}
-	print_day(expired ? X509_get0_notAfter(cert) : X509_get0_notBefore(cert), day);
+	sts_tls_day(expired ? sts_tls_not_after(cert) : sts_tls_not_before(cert), day);
 	(void)snprintf(report->why, sizeof(report->why), "%s %s %s", whose,
 	    expired ? "expired" : "is not valid before", day);
 }

@@ -9,7 +9,7 @@
 #include "str.h"
 
 /*
- * Trust anchors and certificate checks (OpenSSL, known to tls.c alone). The certificate
+ * Trust anchors and certificate checks (OpenSSL, known to the tls*.c files alone). The certificate
  * of a policy host is checked for a DNS-ID of exactly that host: no common name, no
  * partial wildcard (RFC 8461 section 3.3, RFC 9525 section 6.3).
  */
@@ -20,6 +20,7 @@ struct sts_tls_store;
 struct sts_tls_store *sts_tls_store_read(int fd, char *why, size_t why_n);
 void sts_tls_store_free(struct sts_tls_store *s);
 size_t sts_tls_store_count(const struct sts_tls_store *s);
+void *sts_tls_store_anchors(struct sts_tls_store *s); /* X509_STORE *, for tls_chain.c */
 
 /* What a handshake showed. */
 struct sts_tls_report {
