@@ -56,7 +56,7 @@ struct child {
 	child_on_event *on_ready;
 	void *arg;
 	struct sts_loop *loop;
-	uint32_t rules; /* that it works by, as rules_pack */
+	uint32_t rules; /* about DANE, as rules_pack makes them */
 };
 
 struct child_start {

@@ -29,7 +29,7 @@ enum ipc_type {
 	IPC_METRICS,   /* fd: page for this process's counters (metrics.h) */
 	IPC_LISTENER, /* fd: a bound, listening socket; number: 0 unix, 1 inet (answerer) */
 	IPC_CHANNEL, /* fd: pair to the other role; replaces an earlier one, and flags says
-		      * by which rules that resolver looks (answerer) */
+		      * by which rules it looks for DANE (answerer) */
 	IPC_CA,	     /* fd: the CA bundle, open for reading (resolver) */
 	IPC_GO,	     /* everything was sent: open the cache, begin */
 	IPC_DRAIN, /* no more accepting; serve what is connected; exit when none is left */

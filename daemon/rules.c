@@ -16,28 +16,17 @@ rules_of(const struct config *c)
 		.allow_count = c->allow_addresses.count };
 }
 
-enum {
-	STRICT_TESTING = 1 << 0,
-	LOOSE = 1 << 1,
-	MAY = 1 << 2,
-	DANE = 1 << 3,
-	BELIEVE = 1 << 4,
-};
+enum { DANE = 1 << 0, BELIEVE = 1 << 1 };
 
 uint32_t
 rules_pack(const struct sts_rules *rules)
 {
-	return (rules->strict_testing ? STRICT_TESTING : 0) | (rules->loose ? LOOSE : 0) |
-	    (rules->may ? MAY : 0) | (rules->dane ? DANE : 0) |
-	    (rules->believe ? BELIEVE : 0);
+	return (rules->dane ? DANE : 0) | (rules->believe ? BELIEVE : 0);
 }
 
 void
 rules_unpack(struct sts_rules *rules, uint32_t packed)
 {
-	rules->strict_testing = (packed & STRICT_TESTING) != 0;
-	rules->loose = (packed & LOOSE) != 0;
-	rules->may = (packed & MAY) != 0;
 	rules->dane = (packed & DANE) != 0;
 	rules->believe = (packed & BELIEVE) != 0;
 }

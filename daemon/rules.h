@@ -16,9 +16,9 @@
 struct sts_rules rules_of(const struct config *c);
 
 /*
- * Those rules that say what must be looked at before an answer. An answerer goes by those
- * of the resolver it asks, whose settings may be younger (a reload) or whose servers may
- * be others (resolv.conf): by its own it would wait for what nobody looks for.
+ * Those about DANE: an answerer goes by the rules of the resolver it asks, whose settings
+ * may be younger (a reload) or whose servers may be others (resolv.conf). By its own it
+ * would defer mail for a finding that nobody looks for.
  */
 uint32_t rules_pack(const struct sts_rules *rules);
 void rules_unpack(struct sts_rules *rules, uint32_t packed);
