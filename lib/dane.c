@@ -388,7 +388,7 @@ find_failed(struct sts_dane_look *d, const struct sts_dane_host *h)
 
 	find_unknown(d, addresses ? STS_ABOUT_ADDRESS : STS_ABOUT_TLSA, h->name,
 	    f != NULL && is_failure(f->err) ? f->err : STS_ERR_DNS_OTHER,
-	    f != NULL ? f->ede : -1);
+	    (int16_t)(f != NULL ? f->ede : -1));
 }
 
 static void
@@ -404,7 +404,7 @@ find(struct sts_dane_look *d, enum sts_dane_state state, uint32_t ttl)
 /* How many hosts have each letter, and which is the first of it. */
 struct tally {
 	size_t count[STS_HOST_LEFT_OUT + 1];
-	const struct sts_dane_host *first[STS_HOST_LEFT_OUT + 1];
+	size_t first[STS_HOST_LEFT_OUT + 1];
 };
 
 /* A host without any address, because the lookup failed, is left out while another one
@@ -419,7 +419,7 @@ count_hosts(const struct sts_dane_look *d)
 		enum sts_host_state state = judge(d, &d->hosts[i], &wants);
 
 		if (t.count[state]++ == 0)
-			t.first[state] = &d->hosts[i];
+			t.first[state] = i;
 	}
 	if (d->host_count > 0 && t.count[STS_HOST_LEFT_OUT] == d->host_count) {
 		t.count[STS_HOST_F] = d->host_count;
@@ -447,7 +447,7 @@ find_by_hosts(struct sts_dane_look *d, const struct tally *t, bool mx_secure,
 	if (mx_secure && t->count[STS_HOST_U] > 0) {
 		find(d, STS_DANE_APPLIES, ttl);
 	} else if (mx_secure && t->count[STS_HOST_F] > 0) {
-		find_failed(d, t->first[STS_HOST_F]);
+		find_failed(d, &d->hosts[t->first[STS_HOST_F]]);
 		return;
 	} else {
 		/* What failed may soon say something else. */
@@ -491,7 +491,7 @@ look_at_hosts(struct sts_dane_look *d, bool mx_secure, uint32_t ttl)
 	bool decided = mx_secure && t.count[STS_HOST_U] > 0 && !d->every;
 
 	if (t.count[STS_HOST_WAITS] > 0 && !decided) {
-		find_late(d, t.first[STS_HOST_WAITS]);
+		find_late(d, &d->hosts[t.first[STS_HOST_WAITS]]);
 		return STS_NEED_HOSTS;
 	}
 	find_by_hosts(d, &t, mx_secure, ttl);
