@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Breaks a source on purpose, one place at a time, and says what no test noticed.
 
-    tests/mutate.py lib/lookup.c lib/answer.c
+    tests/mutate.py [lib/dane.c ...]
 
 Each mutant is built with the pure sources, then the scenarios and unit tests run;
 a mutant that all of them pass is a survivor: a missing row, or a change without effect.
-Exit status 1 when a survivor is not listed in tests/mutate.known with its reason.
+Exit status 1 when a survivor is not listed in tests/mutate.known with its reason, or a
+reason has lost its survivor.
 """
 import glob
 import os
@@ -13,6 +14,9 @@ import re
 import subprocess
 import sys
 import tempfile
+
+SOURCES = ['lib/lookup.c', 'lib/dane.c', 'lib/answer.c', 'lib/refresh.c', 'lib/tlsa.c']
+UNIT = ['lookup', 'dane', 'answer', 'entry', 'refresh', 'tlsa']
 
 SWAPS = [
     (r'(?<![<>=!-])>=(?!=)', '>'), (r'(?<![<>=!-])>=(?!=)', '<'),
@@ -46,7 +50,7 @@ def mutants(text):
                     lines[:number] + [changed] + lines[number + 1:])
 
 
-def run(command, timeout=20):
+def run(command, timeout=10):
     try:
         return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                               timeout=timeout, check=False).returncode
@@ -56,11 +60,11 @@ def run(command, timeout=20):
 
 def main():
     flags = ['-std=c17', '-D_GNU_SOURCE', '-O1', '-w', '-iquote', 'lib', '-iquote', 'postfix',
-             '-iquote', 'tests/unit']
+             '-iquote', 'tests/unit', '-fsanitize=undefined', '-fno-sanitize-recover']
     sources = sorted(glob.glob('lib/*.c'))
-    tests = [t for t in ('lookup', 'answer', 'entry', 'refresh')
-             if os.path.exists(f'tests/unit/test_{t}.c')]
-    known = {}
+    tests = [t for t in UNIT if os.path.exists(f'tests/unit/test_{t}.c')]
+    chosen = sys.argv[1:] or SOURCES
+    known, used = {}, set()
     if os.path.exists('tests/mutate.known'):
         for row in open('tests/mutate.known', encoding='ascii'):
             if row.strip() and not row.startswith('#'):
@@ -79,10 +83,10 @@ def main():
             subprocess.run(['cc', *flags, '-c', '-o', programs[name], path], check=True)
         for name, program in programs.items():
             binary = os.path.join(folder, 'run')
-            run(['cc', '-o', binary, program, *objects.values()])
+            run(['cc', '-fsanitize=undefined', '-o', binary, program, *objects.values()])
             if run([binary, *(sorted(glob.glob('tests/sim/*.sim')) if name == 'sim' else [])]):
                 sys.exit(f'{name} fails before anything is broken')
-        for source in sys.argv[1:]:
+        for source in chosen:
             for number, was, now, text in mutants(open(source, encoding='ascii').read()):
                 path = os.path.join(folder, 'mutant.c')
                 with open(path, 'w', encoding='ascii') as file:
@@ -95,7 +99,7 @@ def main():
                 noticed = False
                 for name, program in programs.items():
                     binary = os.path.join(folder, 'run')
-                    run(['cc', '-o', binary, program, mutated, *rest])
+                    run(['cc', '-fsanitize=undefined', '-o', binary, program, mutated, *rest])
                     args = sorted(glob.glob('tests/sim/*.sim')) if name == 'sim' else []
                     if run([binary, *args]) != 0:
                         noticed = True
@@ -104,10 +108,15 @@ def main():
                     continue
                 place = f'{source}: {was} => {now}'.strip()
                 if place in known:
+                    used.add(place)
                     continue
                 bad += 1
                 print(f'{source}:{number + 1}: {was} => {now}', flush=True)
-    print(f'{total} mutants, {bad} survivors without a reason')
+    for place in known:
+        if place.partition(':')[0] in chosen and place not in used:
+            bad += 1
+            print(f'no longer a survivor: {place}')
+    print(f'{total} mutants, {bad} survivors without a reason, or the other way round')
     return bad > 0
 
 
