@@ -77,27 +77,32 @@ class Naive:
             pass  # Postfix may leave at any time
 
 
-def places(version):
-    """How to start a Postfix of that version: (arguments)"""
-    if version == "3.7":
-        if not shutil.which("postfix"):
-            raise Skip("postfix is not installed")
-        return {}
-    if debian13.missing():
-        raise Skip(debian13.missing())
-    return {"root": debian13.enter("127.0.0.1")}
+def root_of(version):
+    """Where such a Postfix is."""
+    if version == "3.10":
+        if debian13.missing():
+            raise Skip(debian13.missing())
+        return debian13.enter()
+    if not shutil.which("postfix"):
+        raise Skip("postfix is not installed")
+    return ""
 
 
 def send_all(world, postfix, hostile, victims):
-    """Turn about, through one smtp process, so that victims come next after the hostile.
-    What the victims got."""
+    """Turn about, through one smtp process, which is busy until all are queued: the next
+    after a hostile one is a victim. What the victims got."""
+    gate = threading.Event()
+    slow = world.plain_domain()
+    world.dns.replace("mx." + slow, "A", address := next(ADDRESSES))
+    world.smtp.listen(address, ["mx." + slow], gate=gate)
     turns = [domain for _ in range(ROUNDS) for one in hostile for victim in victims
              for domain in (one, victim)]
     everyone = [f"{n}@{domain.name}" for n, domain in enumerate(turns)]
-    postfix.prepare()
-    for recipient in everyone:
-        postfix.send(recipient)
     postfix.start()
+    for recipient in ["first@" + slow] + everyone:
+        postfix.send(recipient)
+    wait.until(lambda: postfix.log().count("(queue active)") > len(everyone), "all are queued")
+    gate.set()
     for recipient in everyone:
         postfix.wait_for_fate(recipient, 60)
     return [mail for recipient, domain in zip(everyone, turns) if domain in victims
@@ -113,7 +118,7 @@ def send_all(world, postfix, hostile, victims):
     ("3.10, QUERYwithTLSRPT, max_reply = 100000", "3.10", "QUERYwithTLSRPT", LIMIT, True),
 ])
 def smuggling(world, version, name, max_reply, works):
-    where = places(version)
+    root = root_of(version)
     hostile = [hostile_domain(world, *how) for how in ((1, 15), (400, 8), (700, 4))]
     bare, good = victim_domain(world, False), victim_domain(world, True)
     stsd = world.stsd(max_reply=str(max_reply)).start()
@@ -125,7 +130,7 @@ def smuggling(world, version, name, max_reply, works):
         reply = socketmap.netstring(stsd.ask(hostile[0].name, name))
         same([reply[at:at + len(PLANT)] for at in range(BLOCK, 15 * BLOCK, BLOCK)],
              [PLANT.encode()] * 14)
-    postfix = world.postfix(name=name, smtp_processes=1, **where)
+    postfix = world.postfix(name=name, smtp_processes=1, root=root)
     arrived = send_all(world, postfix, hostile, [bare, good])
     same([mail for mail in arrived if not mail[2]], [], "mail in clear")
     same(len(arrived), ROUNDS * len(hostile) if works else 0, "mail over TLS")
@@ -133,7 +138,7 @@ def smuggling(world, version, name, max_reply, works):
 
 @case("smuggling: it works with a server that knows no limit (or this proves nothing)")
 def control(world):
-    where = places("3.7")
+    root = root_of("3.7")
     victim = victim_domain(world, False)
     hostile = victim_domain(world, True)
     tail = "".join((PLANT * (BLOCK // len(PLANT) + 1))[:BLOCK] for _ in range(30))
@@ -141,7 +146,7 @@ def control(world):
     replies = {hostile.name: head + "y" * (BLOCK - len("122880:") - len(head)) + tail,
                victim.name: victim.secure}
     Naive(("127.0.0.1", 8463), replies)
-    postfix = world.postfix(socketmap="127.0.0.1:8463", smtp_processes=1, **where)
+    postfix = world.postfix(socketmap="127.0.0.1:8463", smtp_processes=1, root=root)
     arrived = send_all(world, postfix, [hostile], [victim])
     if not [mail for mail in arrived if not mail[2]]:
         raise Skip("this Postfix reads no reply as another's")

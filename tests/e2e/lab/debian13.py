@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A Postfix 3.10, out of the Debian 13 tree that tests/debian13 makes: by chroot, so that it
-shares our network; with an /etc of its own, so that the tree stays as it is."""
+shares our network."""
 import os
-import shutil
 import subprocess
 
 from . import namespace
 
 TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../build/debian13")
 ROOT = namespace.HOME + "/debian13"
-ETC = namespace.HOME + "/debian13.etc"
 
 
 def missing():
@@ -19,16 +17,14 @@ def missing():
     return None
 
 
-def enter(resolver):
-    """Mounts it, once. A Postfix in it asks this resolver, and finds /run where we do."""
+def enter():
+    """Mounts it, once: the root to start a Postfix in, which finds /run where we do."""
     if os.path.ismount(ROOT):
         return ROOT
     os.mkdir(ROOT)
-    shutil.copytree(TREE + "/etc", ETC, symlinks=True, ignore_dangling_symlinks=True)
-    namespace.write_atomically(ETC + "/resolv.conf", f"nameserver {resolver}\n")
     # The checkout may lie where no program may be run.
     for words in (["--bind", TREE, ROOT], ["-o", "remount,bind,dev,suid,exec", ROOT],
-                  ["--bind", ETC, ROOT + "/etc"], ["--bind", "/run", ROOT + "/run"],
-                  ["--rbind", "/dev", ROOT + "/dev"], ["-t", "proc", "proc", ROOT + "/proc"]):
+                  ["--bind", "/run", ROOT + "/run"], ["--rbind", "/dev", ROOT + "/dev"],
+                  ["-t", "proc", "proc", ROOT + "/proc"]):
         subprocess.run(["mount", *words], check=True)
     return ROOT

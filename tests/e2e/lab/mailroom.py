@@ -11,9 +11,10 @@ from .world import WEB
 
 LISTEN = "127.0.0.1:8471"
 STRANGE = "cc" * 32  # a digest of no key
-VERSIONS = {  # its name in tables: (map, does it report?)
-    "3.7": ("QUERY", False),
-    "3.10": ("QUERYwithTLSRPT", True),
+VERSIONS = {  # its name in tables: (map, level, does it report?)
+    "3.7": ("QUERY", "dane", False),
+    "3.7 may": ("QUERY", "may", False),
+    "3.10": ("QUERYwithTLSRPT", "dane", True),
 }
 
 
@@ -129,16 +130,14 @@ class Mailroom:
         return self._postfixes[version]
 
     def _start_postfix(self, version):
-        query, reports = VERSIONS[version]
-        where = {"resolver": signed.VALIDATING}
-        if reports:
-            if debian13.missing():
-                raise Skip(debian13.missing())
-            where = {"root": debian13.enter(signed.VALIDATING)}
+        query, level, reports = VERSIONS[version]
+        if reports and debian13.missing():
+            raise Skip(debian13.missing())
         postfix = self.world.lasting(self.world.postfix(
             socketmap=LISTEN, name=query, smtp_dns_support_level="dnssec",
-            smtp_tls_security_level="dane", minimal_backoff_time="1h", maximal_backoff_time="1h",
-            smtp_connect_timeout="3s", **where))
+            smtp_tls_security_level=level, minimal_backoff_time="1h", maximal_backoff_time="1h",
+            smtp_connect_timeout="3s", resolver=signed.VALIDATING,
+            root=debian13.enter() if reports else ""))
         with open(postfix.folder + "/etc/transport", "w", encoding="utf-8") as file:
             file.writelines(self._transports)
         postfix.set(transport_maps=f"texthash:{postfix.folder}/etc/transport")

@@ -33,25 +33,25 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-# Runs a command with another /etc: sh -c OTHER_ETC sh FOLDER COMMAND...
-OTHER_ETC = 'mount --bind "$1" /etc && shift && exec "$@"'
+# Runs a command with another /etc: sh -c OTHER_ETC sh ETC PLACE COMMAND...
+OTHER_ETC = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
 
 
 class Postfix:
-    """root: of another system, in which it is started. resolver: its name server, if not the
-    one in /etc/resolv.conf."""
+    """root: of another system, in which it is started. resolver: its name server."""
 
     # pylint: disable=too-many-arguments
-    def __init__(self, folder, ca_file, socketmap="127.0.0.1:8461", name="QUERY", root=None,
-                 resolver=None, smtp_processes="-", **settings):
+    def __init__(self, folder, ca_file, socketmap="127.0.0.1:8461", name="QUERY", root="",
+                 resolver="127.0.0.1", smtp_processes="-", **settings):
         self.folder = folder
         self.log_file = folder + "/log"
         self._run = None
+        self._root = root
         self._there = ["chroot", root] if root else []
         self._resolver = resolver
         for part in ("", "/etc", "/queue", "/data"):
             os.makedirs(folder + part, exist_ok=True)
-        os.chown(folder + "/data", *self._account(root or ""))
+        os.chown(folder + "/data", *self._account(root))
         self._main = {
             "compatibility_level": "3.6",
             "queue_directory": folder + "/queue",
@@ -89,20 +89,14 @@ class Postfix:
             line = next(line for line in file if line.startswith("postfix:"))
         return tuple(int(number) for number in line.split(":")[2:4])
 
-    def prepare(self):
-        """Makes the queue, so that mail can be handed over before the start."""
-        subprocess.run([*self._there, "postfix", "-c", self.folder + "/etc", "check"],
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-
     def start(self):
-        command = [*self._there, "postfix", "-c", self.folder + "/etc", "start-fg"]
-        if self._resolver:
-            etc = self.folder + "/other-etc"
-            shutil.copytree("/etc", etc, symlinks=True, ignore_dangling_symlinks=True)
-            namespace.write_atomically(etc + "/resolv.conf", f"nameserver {self._resolver}\n")
-            command = ["unshare", "--mount", "sh", "-c", OTHER_ETC, "sh", etc, *command]
-        self._run = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        etc = self.folder + "/other-etc"
+        shutil.copytree(self._root + "/etc", etc, symlinks=True, ignore_dangling_symlinks=True)
+        namespace.write_atomically(etc + "/resolv.conf", f"nameserver {self._resolver}\n")
+        self._run = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", OTHER_ETC, "sh", etc, self._root + "/etc",
+             *self._there, "postfix", "-c", self.folder + "/etc", "start-fg"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait.until(lambda: "daemon started" in self.log(), "Postfix starts", 20)
         return self
 

@@ -27,6 +27,9 @@ remote-control:
 zone:
 	name: {zone}
 	zonefile: zone
+zone:
+	name: "."
+	zonefile: root
 """
 
 UNBOUND_CONF = """\
@@ -48,7 +51,7 @@ server:
 remote-control:
 	control-enable: no
 stub-zone:
-	name: {zone}
+	name: "."
 	stub-addr: {nsd}
 """
 
@@ -74,6 +77,14 @@ http {{
 		root {folder}/www/$ssl_server_name;
 	}}
 }}
+"""
+
+ROOT_ZONE = """\
+$TTL 60
+. SOA ns.{zone}. hostmaster.{zone}. 1 3600 600 86400 30
+. NS ns.{zone}.
+{zone}. NS ns.{zone}.
+ns.{zone}. A {nsd}
 """
 
 ZONE_HEAD = """\
@@ -104,6 +115,7 @@ class Real:
             self._write(f"{place}/mta-sts.txt"[len(self.folder) + 1:], text)
         zone = ZONE_HEAD + "".join(f"mta-sts.{name} A {{nginx}}\n" for name in policies) + lines
         self._write("zone", zone.format(**values))
+        self._write("root", ROOT_ZONE.format(**values))
         self._write("nsd.conf", NSD_CONF.format(**values))
         self._write("unbound.conf", UNBOUND_CONF.format(**values))
         self._write("nginx.conf", NGINX_CONF.format(**values))

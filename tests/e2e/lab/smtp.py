@@ -13,26 +13,31 @@ class Smtp:
         self._lock = threading.Lock()
 
     # pylint: disable=too-many-arguments
-    def listen(self, address, names, kind="good", starttls=True, port=None):
+    def listen(self, address, names, kind="good", starttls=True, port=None, gate=None):
+        """gate: an event; nobody is greeted before."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._pki.leaf(names, kind), self._pki.key)
         listener = socket.create_server((address, port or self._port))
         threading.Thread(target=self._accept, daemon=True,
-                         args=(listener, address, context if starttls else None)).start()
+                         args=(listener, address, context if starttls else None,
+                               gate)).start()
 
     def received(self, recipient):
         with self._lock:
             return [mail for mail in self.mail if mail[1] == recipient]
 
-    def _accept(self, listener, address, context):
+    def _accept(self, listener, address, context, gate):
         while True:
             sock, _ = listener.accept()
-            threading.Thread(target=self._serve, args=(sock, address, context),
+            threading.Thread(target=self._serve, args=(sock, address, context, gate),
                              daemon=True).start()
 
-    def _serve(self, sock, address, context):
+    # pylint: disable=too-many-arguments
+    def _serve(self, sock, address, context, gate):
         sock.settimeout(60)
         try:
+            if gate:
+                gate.wait(60)
             self._session(sock, address, context)
         except OSError:
             pass  # a client that does not like our certificate just leaves
