@@ -424,7 +424,6 @@ count_hosts(const struct sts_dane_look *d)
 	if (d->host_count > 0 && t.count[STS_HOST_LEFT_OUT] == d->host_count) {
 		t.count[STS_HOST_F] = d->host_count;
 		t.count[STS_HOST_LEFT_OUT] = 0;
-		t.first[STS_HOST_F] = t.first[STS_HOST_LEFT_OUT];
 	}
 	return t;
 }
