@@ -42,6 +42,7 @@ struct query_smtp {
 	const struct sts_str *names; /* DNS names, or else the common name. Raw */
 	size_t name_count;
 	bool has_dns_names;
+	bool has_pkix; /* the trust anchors are known: pkix and its why are valid */
 	enum sts_tls_pkix pkix;
 	struct sts_str pkix_why;
 	bool fits_host;	 /* names the MX host: what Postfix 3.10.5 and later ask for */
@@ -50,6 +51,8 @@ struct query_smtp {
 	enum sts_tls_dane dane;
 	struct sts_tls_dane_match match;
 	struct sts_str dane_why;
+	struct sts_str bare; /* whose certificate is served without SNI, where that is
+			      * another one; empty: the same, or not asked */
 };
 
 /* What the reply asks of a server. */
@@ -92,6 +95,7 @@ struct query_smtp_note {
 	    severity; /* by the level, and by whether another host will do */
 	const struct query_smtp *about;
 	int days;			/* EXPIRES: left */
+	bool nobody;			/* CONNECT: nor is any other within reach */
 	const struct query_smtp *other; /* DIFFERS */
 };
 typedef void query_on_smtp(void *arg, const struct query_smtp_note *note);

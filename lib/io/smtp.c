@@ -58,22 +58,6 @@ struct sts_smtp {
 	struct sts_buf banner, text, why;
 };
 
-static const char *const stage_texts[STS_SMTP_STAGES] = {
-	[STS_SMTP_CONNECT] = "connect",
-	[STS_SMTP_GREETING] = "greeting",
-	[STS_SMTP_EHLO] = "ehlo",
-	[STS_SMTP_STARTTLS] = "starttls",
-	[STS_SMTP_HANDSHAKE] = "handshake",
-	[STS_SMTP_AGAIN] = "ehlo",
-	[STS_SMTP_DONE] = "done",
-};
-
-const char *
-sts_smtp_stage_text(enum sts_smtp_stage stage)
-{
-	return stage_texts[stage];
-}
-
 /*
  * Ends.
  */

@@ -87,7 +87,4 @@ struct sts_smtp *sts_smtp_start(struct sts_loop *loop, const struct sts_smtp_wis
 /* Instead of the callback, never after it; NULL is nothing. */
 void sts_smtp_cancel(struct sts_smtp *s);
 
-/* "connect", "greeting", "ehlo", "starttls", "handshake", "ehlo", "done". */
-const char *sts_smtp_stage_text(enum sts_smtp_stage stage);
-
 #endif
