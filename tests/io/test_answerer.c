@@ -21,6 +21,7 @@
 #include "config.h"
 #include "entry.h"
 #include "ipc.h"
+#include "metrics.h"
 #include "role.h"
 #include "rules.h"
 #include "test.h"
@@ -54,6 +55,7 @@ static struct {
 	int listener;
 	struct sockaddr_in address;
 	struct sts_rules rules; /* of the resolver */
+	struct metrics_page *page;
 } it;
 
 static int64_t
@@ -353,7 +355,7 @@ begin(const char *settings)
 		.text = STS_STR(STSD_VERSION) };
 	socklen_t n = sizeof(it.address);
 	char text[1024];
-	int pair[2], length, small = 16384;
+	int pair[2], length, page = -1, small = 16384;
 
 	memset(&it, 0, sizeof(it));
 	if (ipc_pair(pair) == -1)
@@ -391,6 +393,8 @@ begin(const char *settings)
 	m.type = IPC_CLOCK;
 	m.text = (struct sts_str){ (const char *)&clock_start, sizeof(clock_start) };
 	(void)ipc_send(it.supervisor, &m);
+	it.page = metrics_page_new(&page);
+	command(IPC_METRICS, page);
 	command(IPC_CONFIG, file_of(text, (size_t)length));
 	command(IPC_OVERRIDES, file_of(overrides_text, strlen(overrides_text)));
 	command(IPC_LISTENER, dup(it.listener));
@@ -426,6 +430,7 @@ finish(void)
 	}
 	ipc_free(it.resolver);
 	ipc_free(it.supervisor);
+	metrics_page_end(it.page);
 	close(it.listener);
 }
 
@@ -589,6 +594,16 @@ test_beside(void)
 	finish();
 }
 
+static void
+check_count(const char *line)
+{
+	struct sts_buf text = { 0 };
+
+	metrics_print(&text, &it.page, 1);
+	CHECK(line, memmem(text.p, text.n, line, strlen(line)) != NULL);
+	sts_buf_done(&text);
+}
+
 /* What DANE makes of it. flags: of the question, where one is asked. */
 static const struct {
 	const char *name, *request, *reply;
@@ -645,6 +660,9 @@ test_dane(void)
 			CHECK(dane_queries[i].name,
 			    it.last_flags == dane_queries[i].flags);
 	}
+	check_count(
+	    "\nstsd_lookups_total{map=\"QUERYwithTLSRPT\",result=\"dane_only\"} 1\n");
+
 	/* Another resolver, who is not believed: what the first one found does not count, and
 	 * what this one finds does. */
 	it.rules.believe = false;
