@@ -12,17 +12,18 @@
 #include "tls.h"
 
 /*
- * stsd-query --smtp: looks at the MX hosts of domains, all addresses of each, at most
- * QUERY_PROBES_MAX connections at once whatever is asked; the others wait in order. Hosts
- * may be named as soon as their addresses are known; what was seen is judged later, when
- * the reply is. Nothing is asked of addresses that are not public unless allow has them.
+ * stsd-query --smtp: looks at the MX hosts of domains, STS_ADDRESSES_MAX addresses of each,
+ * at most QUERY_PROBES_MAX connections at once whatever is asked; the others wait in order.
+ * Hosts may be named as soon as their addresses are known; what was seen is judged later,
+ * when the reply is. Nothing is asked of addresses that are not public unless allow has
+ * them. The first address of each host is looked at once more without SNI.
  */
 #define QUERY_PROBES_MAX 64
 
 struct query_probes;
 struct query_probes_config {
 	struct sts_loop *loop;
-	struct sts_tls_store *store;
+	struct sts_tls_store *store; /* NULL: there are no trust anchors to judge by */
 	const struct sts_net *allow; /* allow_addresses; must stay */
 	size_t allow_count;
 	int64_t stage_ms, total_ms; /* 0: as in smtp.h */
