@@ -51,8 +51,9 @@ struct sts_wait {
 	struct sts_wait *next;
 	struct sts_timer *timer;
 	struct sts_target target;
-	bool sure;  /* there is an answer already, should nothing new come in time */
-	bool again; /* this is the second job that he waits for */
+	bool sure;   /* there is an answer already, should nothing new come in time */
+	bool again;  /* this is the second job that he waits for */
+	bool forced; /* a fetch that began before he asked is not his */
 	sts_on_outcome *on;
 	void *arg;
 	int64_t asked_ms;
@@ -100,6 +101,7 @@ struct job {
 	bool queued;
 	bool refreshing;
 	bool storing;
+	bool then_forced; /* somebody wants a fetch that begins later than this one's */
 	int64_t
 	    began_ms; /* the first ask: what "older than answer_timeout" counts from */
 	int64_t fetch_ms;      /* when the fetch began */
@@ -317,7 +319,8 @@ trouble(const struct job *job)
 }
 
 /* Some wait with another target than the journey had, or for more than a refresh looks
- * at: once the policy is known, what they need is a second journey's, and a short one. */
+ * at: once the policy is known, what they need is a second journey's, and a short one.
+ * And a journey that was under way already is not the one that an administrator wants. */
 static bool
 needs_another(const struct job *job, const struct sts_wait *w)
 {
@@ -325,6 +328,8 @@ needs_another(const struct job *job, const struct sts_wait *w)
 	bool other =
 	    l->start == STS_START_REFRESH || !sts_target_eq(w->target, l->target);
 
+	if (w->forced && l->start != STS_START_FORCED)
+		return trouble(job) == STS_OK;
 	return other && !w->again && trouble(job) == STS_OK &&
 	    sts_lookup_due(&l->entry, l->domain, w->target, l->rules, sts_clock_now()) !=
 	    0;
@@ -348,7 +353,9 @@ wait_again(struct sts_engine *e, struct sts_str domain, struct sts_wait *waits)
 	for (struct sts_wait *w = waits; w != NULL; w = next) {
 		next = w->next;
 		w->again = true;
-		(void)join(w, join_job(e, domain, w->target, STS_START_ASKED));
+		(void)join(w,
+		    join_job(e, domain, w->target,
+			w->forced ? STS_START_FORCED : STS_START_ASKED));
 	}
 }
 
@@ -360,6 +367,7 @@ finish(struct job *job)
 	struct sts_wait **at, *w;
 	char domain[STS_NAME_MAX + 1];
 	size_t domain_n = job->domain_n;
+	bool then_forced = job->then_forced && outcome.err == STS_OK;
 
 	keep_entry(job);
 	report(job,
@@ -375,6 +383,10 @@ finish(struct job *job)
 	w = job->waits;
 	memcpy(domain, job->domain, domain_n);
 	job_free(job);
+	/* First, so that the others join it; also when who asked for it has left. */
+	if (then_forced)
+		(void)join_job(e, (struct sts_str){ domain, domain_n }, STS_TARGET_PLAIN,
+		    STS_START_FORCED);
 	wait_again(e, (struct sts_str){ domain, domain_n }, w);
 }
 
@@ -436,7 +448,7 @@ join(struct sts_wait *w, struct job *job)
 	w->job = job;
 	w->next = NULL;
 	if (job != NULL) {
-		w->sure = is_sure(job, w->target);
+		w->sure = !w->forced && is_sure(job, w->target);
 		w->next = job->waits;
 		job->waits = w;
 	}
@@ -1108,6 +1120,7 @@ sts_engine_ask(struct sts_engine *e, struct sts_str domain, struct sts_target ta
 	w->on = on;
 	w->arg = arg;
 	w->wait_ms = wait_ms;
+	w->forced = start == STS_START_FORCED;
 	w->asked_ms = sts_loop_ms(e->config.loop);
 	w->timer = sts_timer_new(e->config.loop, on_deadline, w);
 	if (w->timer == NULL) {
@@ -1118,8 +1131,11 @@ sts_engine_ask(struct sts_engine *e, struct sts_str domain, struct sts_target ta
 		sts_engine_forget(w);
 		return NULL;
 	}
-	if (w->job != NULL)
+	if (w->job != NULL) {
 		w->job->lookup.used |= start == STS_START_ASKED;
+		w->job->then_forced |=
+		    w->forced && w->job->lookup.start != STS_START_FORCED;
+	}
 	return w;
 }
 
@@ -1143,6 +1159,39 @@ sts_engine_look(struct sts_engine *e, struct sts_str domain, struct sts_target t
 		return;
 	job->lookup.used = true;
 	job->lookup.early |= is_new;
+}
+
+void
+sts_engine_changed(struct sts_engine *e, struct sts_str domain)
+{
+	struct job *old = find_job(e, domain), *job;
+	struct sts_wait *waits, *next;
+	enum sts_start start;
+	struct sts_target target;
+	bool used;
+
+	if (old == NULL)
+		return;
+	waits = old->waits;
+	start = old->then_forced ? STS_START_FORCED : old->lookup.start;
+	target = old->lookup.target;
+	used = old->lookup.used;
+	job_free(old);
+	if (waits == NULL && start != STS_START_FORCED)
+		return;
+	job = join_job(e, domain, target, start);
+	if (job != NULL)
+		job->lookup.used = used;
+	for (struct sts_wait *w = waits; w != NULL; w = next) {
+		next = w->next;
+		(void)join(w, job);
+	}
+}
+
+bool
+sts_engine_is_running(struct sts_engine *e, struct sts_str domain)
+{
+	return find_job(e, domain) != NULL;
 }
 
 /*

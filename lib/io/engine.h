@@ -87,10 +87,17 @@ struct sts_wait *sts_engine_ask(struct sts_engine *e, struct sts_str domain,
     struct sts_target target, enum sts_start start, int64_t wait_ms, sts_on_outcome *on,
     void *arg);
 void sts_engine_forget(struct sts_wait *w);
+/* STS_START_FORCED: the fetch begins after the ask. A journey that is under way already is
+ * ended first, and then another one made, also when nobody waits any more. */
 
 /* The same with nobody waiting: look at what is due or will be soon, note the day. */
 void sts_engine_look(struct sts_engine *e, struct sts_str domain,
     struct sts_target target);
+
+/* Somebody else has changed what the cache has of a domain: a
+ * journey that is under way begins anew from there, and writes nothing of before. */
+void sts_engine_changed(struct sts_engine *e, struct sts_str domain);
+bool sts_engine_is_running(struct sts_engine *e, struct sts_str domain);
 
 /* Queues an entry for the cache, with its kind and the time it is due; as sts_cache_put. */
 enum sts_err sts_engine_put(struct sts_engine *e, struct sts_str domain,

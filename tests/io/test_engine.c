@@ -1053,6 +1053,88 @@ test_forget_target(void)
 	end("forget target");
 }
 
+static void
+force(struct asked *a, const char *domain)
+{
+	a->wait = sts_engine_ask(engine, sts_str_of(domain), STS_TARGET_PLAIN,
+	    STS_START_FORCED, ANSWER_MS, on_outcome, a);
+	CHECK(domain, a->wait != NULL);
+}
+
+/* An administrator's fetch begins after he asked for it, whatever is under way. */
+static void
+test_forced(void)
+{
+	begin(10, 10);
+	know("a.example");
+	run_until(5000);
+	world.txt_ms = world.fetch_ms = 3000;
+	force(&asked[0], "a.example");
+	run_until(6000);
+	force(&asked[1], "a.example");
+	run_until(MINUTE);
+	CHECK("also within a minute", world.fetches == 2);
+	CHECK("after the fetch", asked[0].told == 1 && asked[0].ms == 11000);
+	CHECK("who joins", asked[1].told == 1 && asked[1].ms == 11000);
+	CHECK("kept", entry_of("a.example").fetched == BEGINNING + 11);
+	end("forced");
+
+	begin(10, 10);
+	world.fetch_ms = 2000;
+	ask(&asked[0], "a.example");
+	run_until(500);
+	force(&asked[1], "a.example");
+	ask_as(&asked[2], "a.example", SUBMISSION);
+	run_until(MINUTE);
+	CHECK("Postfix has its answer", asked[0].told == 1 && asked[0].ms == 2000);
+	CHECK("a second fetch", world.fetches == 2);
+	CHECK("which is waited for", asked[1].told == 1 && asked[1].ms == 4000);
+	CHECK("and by nobody twice", asked[2].told == 1);
+	CHECK("gone", stats().lookups == 0);
+	end("forced, joined");
+
+	begin(10, 10);
+	know("a.example");
+	CHECK("refresh", sts_engine_refresh(engine) == 0);
+	run_until((kept[0].due - BEGINNING) * 1000 - 1);
+	world.fetch_ms = 8000;
+	run_until(world.ms + 5000);
+	force(&asked[0], "a.example");
+	run_until(world.ms + ANSWER_MS);
+	CHECK("no answer in time", asked[0].told == 1);
+	run_until(world.ms + MINUTE);
+	CHECK("fetched nevertheless", world.fetches == 3);
+	end("forced, beside a refresh");
+}
+
+/* What was written by hand is not overwritten by a journey that began before. */
+static void
+test_changed(void)
+{
+	begin(10, 10);
+	world.fetch_ms = 2000;
+	ask(&asked[0], "a.example");
+	run_until(1000);
+	CHECK("runs", sts_engine_is_running(engine, STS_STR("a.example")));
+	CHECK("not that one", !sts_engine_is_running(engine, STS_STR("b.example")));
+	sts_engine_changed(engine, STS_STR("a.example"));
+	sts_engine_changed(engine, STS_STR("b.example"));
+	CHECK("once", world.running == 0 && stats().lookups == 1);
+	run_until(MINUTE);
+	CHECK("anew", world.fetches == 2 && asked[0].told == 1 && asked[0].ms == 3000);
+	end("changed");
+
+	begin(10, 10);
+	world.fetch_ms = 2000;
+	sts_engine_look(engine, STS_STR("a.example"), STS_TARGET_PLAIN);
+	run_until(1000);
+	sts_engine_changed(engine, STS_STR("a.example"));
+	run_until(MINUTE);
+	CHECK("nobody waits", stats().lookups == 0 && world.fetches == 1);
+	CHECK("nothing is written", kept_count == 0);
+	end("changed, beside");
+}
+
 /* Without a finding there is no answer: enforce waits as long as Postfix may. */
 static void
 test_dane_late(void)
@@ -1157,6 +1239,8 @@ main(void)
 	test_dane();
 	test_targets();
 	test_forget_target();
+	test_forced();
+	test_changed();
 	test_dane_late();
 	test_trust_again();
 	test_selftest();
