@@ -415,7 +415,7 @@ def self_test(world, servers, plain, silent, enforce, testing):
     world.dns.plain_servers.update(plain)
     for server in silent:
         world.dns.fail_server(server, "drop")
-    stsd = world.stsd(dns_servers=servers, dns_timeout="2s").start()
+    stsd = world.stsd(dns_servers=servers, dns_timeout="1s").start()
     expect(stsd, make_domain(world, "U"), enforce)
     expect(stsd, make_domain(world, "U", "testing"), testing)
 

@@ -2,7 +2,7 @@
 """Resolvers as there are: an unbound that validates, one that does not, one that ceases to,
 and one elsewhere whose word nobody can check. The zones are those of test_mail."""
 from lab import signed, wait
-from lab.cases import case, contains, same, table
+from lab.cases import case, same, table
 from test_dane import metric, need_time_namespace
 from test_mail import DANE, room
 
@@ -42,13 +42,12 @@ def check(world, stsd, column, titles=None):
         same(reply[:4] if expected == "TEMP" else reply, expected, title)
 
 
-def told(stsd, level, words):
+def told(stsd, level, *words):
     """The last that the log says of the resolver."""
-    wait.until(lambda: " dnssec " in stsd.log(), "a line in the log")
-    line = [line for line in stsd.log().splitlines() if " dnssec " in line][-1]
-    contains(line, level)
-    for word in words:
-        contains(line, word)
+    def said():
+        lines = [line for line in stsd.log().splitlines() if " dnssec " in line]
+        return lines and all(word in lines[-1] for word in (f" {level} ", *words))
+    wait.until(said, f"{level} in the log, and {words}")
 
 
 @table("resolver", [
@@ -65,7 +64,7 @@ def resolver(world, server, settings, column, value, level):
     stsd = start(world, server, **settings)
     check(world, stsd, column)
     same(metric("stsd_dnssec_ok"), value, "the metric")
-    told(stsd, level, server.split()[-1:])
+    told(stsd, level, server.split()[-1])
 
 
 @table("resolver elsewhere sets AD on everything", [
@@ -82,7 +81,7 @@ def liar(world, setting, column, value, level):  # pylint: disable=too-many-argu
     # That bogus records look good is what trust means.
     check(world, stsd, column, [MATCHING, TESTING])
     same(metric("stsd_dnssec_ok"), value, "the metric")
-    told(stsd, level, [LIAR])
+    told(stsd, level, LIAR)
 
 
 @case("resolver ceases to validate, and begins again: nobody loses DANE in silence")
@@ -92,22 +91,22 @@ def ceases(world):
     made.dns.start_unbound(CHANGING)
     stsd = start(world, CHANGING)
     check(world, stsd, BELIEVED)
-    told(stsd, "info", [CHANGING])
+    told(stsd, "info", CHANGING)
 
     made.dns.start_unbound(CHANGING, validate=False)
     stsd.restart(20)
     # What was found before counts for as long as it lives.
     check(world, stsd, BELIEVED, [MATCHING, TESTING])
-    told(stsd, "warning", [CHANGING])
+    told(stsd, "warning", CHANGING)
     wait.until(lambda: metric("stsd_dnssec_ok") == 0.0, "the metric says so")
     stsd.restart(400)
     check(world, stsd, OBLIVIOUS)
-    told(stsd, "warning", [CHANGING])
+    told(stsd, "warning", CHANGING)
 
     made.dns.start_unbound(CHANGING)
     stsd.restart(1100)  # the self-test of before counted for ten minutes
     check(world, stsd, BELIEVED)
-    told(stsd, "info", [CHANGING])
+    told(stsd, "info", CHANGING)
     wait.until(lambda: metric("stsd_dnssec_ok") == 1.0, "the metric says so")
 
 
@@ -123,7 +122,7 @@ def ceases_running(world):
     made.dns.start_unbound(CHANGING, validate=False)
     check(world, stsd, OBLIVIOUS, [MATCHING])
     wait.until(lambda: metric("stsd_dnssec_ok") == 0.0, "the metric says so")
-    told(stsd, "warning", [CHANGING])
+    told(stsd, "warning", CHANGING)
 
 
 @case("resolver dies while stsd runs: what is found counts, then the mail waits")

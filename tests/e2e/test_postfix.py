@@ -26,6 +26,16 @@ def mail_host(world, name, kind="good", names=None, starttls=True):
     return address
 
 
+def smoke_postfix(world):
+    """One for all these cases."""
+    if not hasattr(world, "smoke"):
+        postfix, stsd = postfix_and_stsd(world, {"socketmap": "127.0.0.1:8472"},
+                                         listen="inet:127.0.0.1:8472")
+        world.lasting(stsd)
+        world.smoke = world.lasting(postfix)
+    return world.smoke
+
+
 @table("smoke", [
     # name, mode (None: no record), certificate, its names, STARTTLS, what becomes of the
     # mail, how the connection is secured (None: not looked at)
@@ -46,7 +56,7 @@ def mail(world, mode, kind, names, starttls, fate, level):
     else:
         name = world.domain(mode=mode).name
     address = mail_host(world, name, kind, names, starttls)
-    postfix, _ = postfix_and_stsd(world)
+    postfix = smoke_postfix(world)
     postfix.send("you@" + name)
     became = postfix.wait_for_fate("you@" + name)
     same(became[0], fate, became[1])
