@@ -44,14 +44,15 @@ static void
 end_line(struct sts_smtpreply *r)
 {
 	struct sts_str line = line_of(r);
-	char mark;
+	char mark = ' ';
 	int code;
 
 	if (line.n > 0 && line.p[line.n - 1] == '\r') {
 		r->text.n--;
 		line.n--;
 	}
-	mark = line.n > CODE_SIZE ? line.p[CODE_SIZE] : ' ';
+	if (line.n > CODE_SIZE)
+		mark = line.p[CODE_SIZE];
 	if (!read_code(line, &code) || (mark != ' ' && mark != '-')) {
 		r->state = STS_SMTPREPLY_GARBAGE;
 		return;

@@ -6,11 +6,10 @@
 #include "smtp.h"
 #include "test.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "smtp_servers.h"
 
 int test_failed;
 
@@ -162,12 +161,7 @@ static const struct dane {
 
 static struct sts_loop *loop;
 static struct sts_tls_store *store;
-static char directory[] = "/tmp/stsd-smtp-XXXXXX";
-static struct {
-	char name[32];
-	uint16_t port;
-} servers[128];
-static size_t server_count, answered;
+static size_t answered;
 static int answers[ROW_COUNT];
 
 static const struct trust *
@@ -392,15 +386,6 @@ on_never(void *arg, struct sts_smtp_seen *seen)
 	CHECK((const char *)arg, seen == NULL);
 }
 
-static uint16_t
-port_of(const char *server)
-{
-	for (size_t i = 0; i < server_count; i++)
-		if (strcmp(servers[i].name, server) == 0)
-			return servers[i].port;
-	return 1; /* nobody */
-}
-
 static struct sts_smtp_wish
 wish_of(const char *server)
 {
@@ -550,65 +535,13 @@ check_said(void)
 		(void)fclose(said);
 }
 
-/* Starts the servers; their standard input is a pipe that ends with us. */
-static pid_t
-start_servers(int *input)
-{
-	char line[256] = "";
-	int in[2], out[2];
-	FILE *from;
-	pid_t pid;
-
-	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1)
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		execlp("python3", "python3", "-B", "tests/io/smtp_server.py",
-		    "tests/io/smtp.json", directory, (char *)NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	*input = in[1];
-	from = fdopen(out[0], "r");
-	while (from != NULL && fgets(line, sizeof(line), from) != NULL &&
-	    strcmp(line, "ready\n") != 0) {
-		char *blank = strchr(line, ' ');
-
-		if (blank == NULL || server_count == sizeof(servers) / sizeof(servers[0]))
-			break;
-		*blank = '\0';
-		(void)snprintf(servers[server_count].name, sizeof(servers[0].name),
-		    "%.31s", line);
-		servers[server_count++].port = (uint16_t)strtoul(blank + 1, NULL, 10);
-	}
-	if (from != NULL)
-		(void)fclose(from);
-	return strcmp(line, "ready\n") == 0 ? pid : -1;
-}
-
-static void
-read_store(void)
-{
-	char path[sizeof(directory) + 16], why[128] = "";
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s/ca.pem", directory);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	store = sts_tls_store_read(fd, why, sizeof(why));
-	CHECK(why, store != NULL);
-	close(fd);
-}
-
 static void
 run(void)
 {
 	struct sts_timer *limit = NULL;
 
 	loop = sts_loop_new();
-	read_store();
+	store = read_store();
 	if (store == NULL || loop == NULL) {
 		CHECK("start", false);
 		return;
@@ -627,34 +560,13 @@ run(void)
 	sts_tls_store_free(store);
 }
 
-static void
-remove_directory(void)
-{
-	char command[sizeof(directory) + 16];
-
-	(void)snprintf(command, sizeof(command), "rm -rf %s", directory);
-	CHECK("clean up", system(command) == 0);
-}
-
 int
 main(void)
 {
-	int input = -1;
-	pid_t server;
-
-	if (system("python3 -c 'import ssl' && openssl version >/dev/null") != 0) {
-		puts("python3 or openssl is not installed");
+	if (!can_serve())
 		return 77;
-	}
-	if (mkdtemp(directory) == NULL)
-		return 1;
-	server = start_servers(&input);
-	CHECK("servers", server > 0);
-	if (server > 0)
+	if (start_servers())
 		run();
-	close(input);
-	if (server > 0)
-		(void)waitpid(server, NULL, 0);
-	remove_directory();
+	end_servers();
 	return test_failed;
 }
