@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "query_dane.h"
 
+#include "query_judge.h"
 #include "tlsa.h"
 
 /* The numbers in front of a TLSA record's data. */
@@ -268,6 +269,26 @@ find_failure(struct query_report *r, const struct query_host *h, enum query_id i
 	    query_keep_dns(&r->keep, f->err, f->ede));
 }
 
+/* One public address, or one that the guard lets through, is enough. */
+static bool
+is_private(const struct query_host *h, const struct sts_rules *rules)
+{
+	for (size_t i = 0; i < h->address_count; i++)
+		if (sts_addr_is_public(&h->addresses[i]) ||
+		    sts_nets_have(rules->allow, rules->allow_count, &h->addresses[i]))
+			return false;
+	return h->address_count > 0;
+}
+
+static struct sts_str
+keep_address(struct query_report *r, const struct sts_addr *address)
+{
+	char text[STS_ADDR_TEXT];
+
+	return query_keep(&r->keep,
+	    (struct sts_str){ text, sts_addr_text(address, text) });
+}
+
 static bool
 is_without_address(const struct query_host *h)
 {
@@ -276,13 +297,17 @@ is_without_address(const struct query_host *h)
 }
 
 static void
-judge_host(struct query_report *r, const struct query_host *h)
+judge_host(struct query_report *r, const struct query_host *h,
+    const struct query_context *context)
 {
 	const struct sts_dane_fact *address = query_failed_address(h);
 	const struct sts_dane_fact *tlsa = query_failed_tlsa(h);
 
 	if (is_without_address(h))
 		query_find(&r->findings, QUERY_MX05, h->name, STS_STR_NONE);
+	if (is_private(h, context->rules))
+		query_find(&r->findings, QUERY_MX10, h->name,
+		    keep_address(r, &h->addresses[0]));
 	if (!sts_str_eq_nocase(h->name, h->final))
 		query_find(&r->findings, QUERY_MX06, h->name, h->final);
 	if (address != NULL)
@@ -295,14 +320,9 @@ static struct sts_str
 keep_numbers(struct query_report *r, struct sts_str rdata)
 {
 	struct sts_buf b = { 0 };
-	struct sts_str kept;
 
 	query_put_tlsa(&b, rdata);
-	if (b.bad)
-		query_no_memory();
-	kept = query_keep(&r->keep, sts_buf_str(&b));
-	sts_buf_done(&b);
-	return kept;
+	return query_kept(r, &b);
 }
 
 /* Records that count, as far as they go. */
@@ -378,17 +398,42 @@ has_records(const struct query_report *r)
 	return false;
 }
 
+/* RFC 7672 section 3.2.2: with a trust anchor, names count; with the key, they do not. */
+static void
+tell_names(struct query_report *r, const struct query_host *h)
+{
+	struct sts_buf b = { 0 };
+
+	if (h->state != STS_HOST_U)
+		return;
+	sts_put_char(&b, '_');
+	sts_put_number(&b, r->key.port);
+	sts_put_text(&b, "._tcp.");
+	sts_put(&b, h->base);
+	sts_put_text(&b, "; with usage 2 ");
+	sts_put(&b, h->base);
+	sts_put_text(&b, " or ");
+	sts_put(&b, (struct sts_str){ r->key.domain, r->key.domain_n });
+	sts_put_text(&b, ", with usage 3 any");
+	query_find(&r->findings, QUERY_DAN09, h->name, query_kept(r, &b));
+}
+
 void
 query_judge_dane(struct query_report *r, const struct query_context *context)
 {
 	judge_resolver(r, context);
+	if (context->verbose && r->has_mx_fact)
+		query_find(&r->findings, QUERY_MX08, STS_STR_NONE,
+		    sts_str_of(query_dnssec_text(query_dnssec_of_mx(r))));
 	if (r->dane.state == STS_DANE_APPLIES &&
 	    r->answer.verdict == STS_VERDICT_NOTFOUND)
 		query_find(&r->findings, QUERY_DAN13, STS_STR_NONE, STS_STR_NONE);
 	if (r->dane.state == STS_DANE_ABSENT && !is_mx_secure(r) && has_records(r))
 		query_find(&r->findings, QUERY_DAN01, STS_STR_NONE, STS_STR_NONE);
 	for (size_t i = 0; i < r->host_count; i++) {
-		judge_host(r, &r->hosts[i]);
+		judge_host(r, &r->hosts[i], context);
 		judge_tlsa(r, &r->hosts[i]);
+		if (context->verbose)
+			tell_names(r, &r->hosts[i]);
 	}
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "query_exit.h"
+#include "query_judge.h"
 
 /* Results of certificate verification: numbers that X.509 libraries have kept for
  * twenty years, and that sts_tls_report passes on. */
@@ -46,6 +47,14 @@ is_redirect(long status)
 	return (status >= 301 && status <= 303) || status == 307 || status == 308;
 }
 
+/* The words of lib/io/fetch.c. */
+static bool
+is_outdated(const char *why)
+{
+	return sts_str_eq(sts_str_of(why),
+	    STS_STR("the server does not speak TLS 1.2 or later"));
+}
+
 static bool
 is_web_page(struct sts_str media_type)
 {
@@ -67,7 +76,7 @@ id_of_failure(const struct query_report *r, enum sts_err err)
 	case STS_ERR_FETCH_CONNECT:
 		return QUERY_HTTP09;
 	case STS_ERR_FETCH_TLS:
-		return QUERY_TLS01;
+		return is_outdated(r->fetch.why) ? QUERY_TLS07 : QUERY_TLS01;
 	case STS_ERR_FETCH_CERT:
 		return id_of_certificate(&r->fetch.tls);
 	case STS_ERR_FETCH_STATUS:
@@ -153,11 +162,57 @@ judge_expiry(struct query_report *r, int64_t now)
 		new->exit = QUERY_EXIT_WARNING;
 }
 
+/* IPv6 comes first, and IPv4 has its turn when that has been silent for so long
+ * (bounds.h); what is refused at once costs nothing. */
+static void
+judge_families(struct query_report *r)
+{
+	const struct sts_fetched *f = &r->fetch;
+
+	if (!f->has_address || f->address.v6 || f->connect_ms < STS_NEXT_ADDRESS_MS)
+		return;
+	for (size_t i = 0; i < r->address_count; i++)
+		if (r->addresses[i].v6) {
+			query_find(&r->findings, QUERY_HST03,
+			    address_text(r, &r->addresses[i]), STS_STR_NONE);
+			return;
+		}
+}
+
+static void
+put_ms(struct sts_buf *to, const char *what, int64_t ms)
+{
+	if (ms < 0)
+		return;
+	sts_put_text(to, to->n > 0 ? ", " : "");
+	sts_put_text(to, what);
+	sts_put_char(to, ' ');
+	sts_put_number(to, (unsigned long long)ms);
+	sts_put_text(to, " ms");
+}
+
+static void
+tell_times(struct query_report *r)
+{
+	const struct sts_fetched *f = &r->fetch;
+	struct sts_buf b = { 0 };
+
+	put_ms(&b, "addresses", r->host_ms);
+	put_ms(&b, "connected after", f->connect_ms);
+	put_ms(&b, "encrypted after", f->tls_ms);
+	put_ms(&b, "answered after", f->first_byte_ms);
+	put_ms(&b, "done after", f->total_ms);
+	query_find(&r->findings, QUERY_HTTP07, STS_STR_NONE, query_kept(r, &b));
+}
+
 void
-query_judge_fetch(struct query_report *r, const struct sts_entry *entry, int64_t now)
+query_judge_fetch(struct query_report *r, const struct sts_entry *entry,
+    const struct query_context *context)
 {
 	enum query_id id;
 
+	if (r->has_stray && r->record == STS_ERR_RECORD_NONE)
+		query_find(&r->findings, QUERY_HTTP08, STS_STR_NONE, STS_STR_NONE);
 	if (!r->has_host_fact)
 		return;
 	/* Without any fetch, the journey knows why it did not come to one. */
@@ -165,6 +220,11 @@ query_judge_fetch(struct query_report *r, const struct sts_entry *entry, int64_t
 	id = id_of_failure(r, r->fetch_err);
 	if (id != QUERY_IDS)
 		find_failure(r, id);
-	if (r->has_fetch && r->fetch.err == STS_OK)
-		judge_expiry(r, now);
+	if (!r->has_fetch)
+		return;
+	if (r->fetch.err == STS_OK)
+		judge_expiry(r, context->now);
+	judge_families(r);
+	if (context->verbose)
+		tell_times(r);
 }

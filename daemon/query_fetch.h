@@ -6,6 +6,6 @@
 
 /* What is to be said about the policy host and the fetch. */
 void query_judge_fetch(struct query_report *r, const struct sts_entry *entry,
-    int64_t now);
+    const struct query_context *context);
 
 #endif

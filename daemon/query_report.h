@@ -171,7 +171,9 @@ struct query_report {
 				      * again; empty: nothing is cached, or the same */
 	struct sts_str proof; /* the command that shows what Postfix makes of it,
 				      * ready for a shell; empty: none does */
-	const struct sts_str *names; /* of match=, as in the reply */
+	struct sts_str proof_by_host; /* the same for Postfix 3.10.5 and later that asks
+				       * QUERYwithTLSRPT; empty: proof holds for all */
+	const struct sts_str *names;  /* of match=, as in the reply */
 	size_t name_count;
 	const char *risk; /* what the verdict means for mail, as a sentence */
 	enum query_verdict verdict;
@@ -220,9 +222,10 @@ void query_report_fetched(struct query_report *r, const struct sts_fetched *fetc
 void query_report_stray(struct query_report *r, const struct sts_fetched *fetched);
 void query_report_aside(struct query_report *r, enum query_aside what,
     const struct sts_dns_answer *answer, int64_t ms);
+/* Before the conclusion. */
 void query_report_known(struct query_report *r, const struct query_known *known);
 
-/* The end: findings, verdict, reply, exit status. err: why no journey could be made;
+/* The end: findings, errors first; verdict, reply, exit status. err: why no journey could be made;
  * entry may be NULL then, and for what is no domain. */
 void query_report_conclude(struct query_report *r, enum sts_err err, enum sts_hope hope,
     const struct sts_entry *entry, const struct query_context *context);
@@ -233,6 +236,10 @@ void query_report_smtp(struct query_report *r, const struct query_smtp *list,
 
 /* Is the answer "come again", because DANE could not be found out about this domain? */
 bool query_report_is_stuck(const struct query_report *r);
+
+/* The policy that is held against the MX hosts: the one served now, or a cached one;
+ * NULL: none that is valid. */
+const struct sts_policy *query_policy_in_force(const struct query_report *r);
 
 const char *query_verdict_text(enum query_verdict verdict);
 

@@ -15,7 +15,7 @@ int test_failed;
 #define NOW 1000000
 #define ENFORCE "version: STSv1\nmode: enforce\nmax_age: 604800\nmx: *.dom.example\n"
 #define TESTING "version: STSv1\nmode: testing\nmax_age: 604800\nmx: *.dom.example\n"
-#define LABEL "                  "
+#define LABEL "  "
 
 /* What one question gets. */
 struct got {
@@ -90,12 +90,11 @@ static const struct {
 	    .exit = 0,
 	    .ids = "",
 	    .reply = "OK dane-only",
-	    .text =
-		"  DANE            applies: signed MX records, and signed TLSA records that "
-		"can be used\n" LABEL "MX  secure\n" LABEL
-		"a.dom.example  192.0.2.7  secure  2 TLSA: 3 1 1, 2 1 1\n"
-		"  Postfix is told OK dane-only\n"
-		"  try             posttls-finger -c -l dane dom.example\n",
+	    .text = "DANE       applies: signed MX records, and signed TLSA records that "
+		    "can be used\n" LABEL "MX records  secure\n" LABEL
+		    "a.dom.example  192.0.2.7  secure  2 TLSA: 3 1 1, 2 1 1\n"
+		    "Reply      to QUERY and QUERYwithTLSRPT\n  OK dane-only\n"
+		    "Try        posttls-finger -c -l dane dom.example\n",
 	    .json =
 		"\"addresses\":[\"192.0.2.7\"],\"dnssec\":\"secure\",\"alias_of\":null,"
 		"\"error\":null,\"tlsa\":{\"status\":\"usable\","
@@ -110,7 +109,7 @@ static const struct {
 	    .exit = 1,
 	    .ids = "TXT01 DAN13",
 	    .reply = "NOTFOUND ",
-	    .text = "  DANE            applies: signed MX",
+	    .text = "DANE       applies: signed MX",
 	    .json = "\"dane\":{\"status\":\"applies\",\"comes_first\":true,"
 		    "\"mx\":\"secure\"," },
 	{ .what = "applies, and is switched off",
@@ -188,9 +187,8 @@ static const struct {
 	    .exit = 0,
 	    .ids = "",
 	    .reply = "OK dane-only",
-	    .text =
-		"  DANE            applies: signed TLSA records that can be used\n" LABEL
-		"a.dom.example  192.0.2.7  secure  2 TLSA: 3 1 1, 2 1 1\n",
+	    .text = "DANE       applies: signed TLSA records that can be used\n" LABEL
+		    "a.dom.example  192.0.2.7  secure  2 TLSA: 3 1 1, 2 1 1\n",
 	    .json = "\"posttls_finger\":\"posttls-finger -c -l dane "
 		    "'[a.dom.example]:587'\"" },
 	{ .what = "some unusable",
@@ -214,8 +212,8 @@ static const struct {
 	    .exit = 2,
 	    .ids = "DAN06 DAN07",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
-	    .text = "  DANE            absent: no mail host has signed TLSA records that "
-		    "can be used\n" LABEL "MX  secure\n" LABEL
+	    .text = "DANE       absent: no mail host has signed TLSA records that "
+		    "can be used\n" LABEL "MX records  secure\n" LABEL
 		    "a.dom.example  192.0.2.7  secure  1 TLSA: 1 1 1 (unusable)\n",
 	    .json = "\"usable\":false}],\"error\":null},\"dane\":\"unusable\"" },
 	{ .what = "a stump of a record",
@@ -240,9 +238,9 @@ static const struct {
 	    .ids = "DAN12",
 	    .reply = "TEMP dom.example: TLSA lookup failed for a.dom.example (SERVFAIL, "
 		     "EDE 6)",
-	    .text = "  DANE            unknown: the TLSA lookup failed for "
+	    .text = "DANE       unknown: the TLSA lookup failed for "
 		    "a.dom.example: SERVFAIL, EDE 6 (DNSSEC Bogus)\n" LABEL
-		    "MX  secure\n" LABEL
+		    "MX records  secure\n" LABEL
 		    "a.dom.example  192.0.2.7  secure  TLSA SERVFAIL, EDE 6 (DNSSEC "
 		    "Bogus)\n  error DAN12  ",
 	    .json = "\"tlsa\":{\"status\":\"lookup-failed\",\"base\":null,\"records\":[],"
@@ -268,7 +266,7 @@ static const struct {
 	    .exit = 3,
 	    .ids = "MX01",
 	    .reply = "TEMP dom.example: MX lookup failed (SERVFAIL, EDE 6)",
-	    .text = "  DANE            unknown: the MX lookup failed: SERVFAIL, EDE 6 "
+	    .text = "DANE       unknown: the MX lookup failed: SERVFAIL, EDE 6 "
 		    "(DNSSEC Bogus)\n",
 	    .json = "\"mx\":[],\"dane\":{\"status\":\"unknown\",\"comes_first\":false,"
 		    "\"mx\":\"bogus\"," },
@@ -292,8 +290,8 @@ static const struct {
 	    .exit = 0,
 	    .ids = "DAN01",
 	    .reply = "OK secure match=a.dom.example:b.dom.example servername=hostname",
-	    .text = "  DANE            absent: the MX records are not signed\n" LABEL
-		    "MX  insecure\n" LABEL
+	    .text = "DANE       absent: the MX records are not signed\n" LABEL
+		    "MX records  insecure\n" LABEL
 		    "a.dom.example  192.0.2.7  secure  2 TLSA: 3 1 1, 2 1 1\n" LABEL
 		    "b.dom.example  192.0.2.7  insecure\n  info DAN01  ",
 	    .json = "\"dane\":{\"status\":\"absent\",\"comes_first\":false,\"mx\":"
@@ -307,7 +305,7 @@ static const struct {
 	    .exit = 0,
 	    .ids = "",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
-	    .text = "  resolver        192.0.2.53  validates DNSSEC\n",
+	    .text = "DNS        192.0.2.53  validates DNSSEC\n",
 	    .json = "\"resolver\":{\"address\":\"192.0.2.53\",\"dnssec\":\"validating\","
 		    "\"believed\":true,\"culprit\":null,\"error\":null}" },
 	{ .what = "hosts without TLSA, addresses, signatures",
@@ -346,7 +344,7 @@ static const struct {
 	    .exit = 0,
 	    .ids = "ENV02",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
-	    .text = "  DANE            off: the DNS server does not validate DNSSEC\n"
+	    .text = "DANE       off: the DNS server does not validate DNSSEC\n"
 		    "  warning ENV02  ",
 	    .json = "\"dnssec\":\"not-validating\",\"believed\":true" },
 	{ .what = "resolver without AD, and DANE off",
@@ -359,7 +357,7 @@ static const struct {
 	    .exit = 0,
 	    .ids = "",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
-	    .text = "  resolver        192.0.2.53  does not validate DNSSEC\n",
+	    .text = "DNS        192.0.2.53  does not validate DNSSEC\n",
 	    .json = "\"dane\":{\"status\":\"off\"" },
 	{ .what = "resolver not believed",
 	    .policy = ENFORCE,
@@ -371,7 +369,7 @@ static const struct {
 	    .exit = 0,
 	    .ids = "ENV04",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
-	    .text = "  DANE            distrusted: what the DNS server says of DNSSEC is "
+	    .text = "DANE       distrusted: what the DNS server says of DNSSEC is "
 		    "not believed (setting dnssec)\n  warning ENV04  ",
 	    .json = "\"dane\":{\"status\":\"distrusted\",\"comes_first\":false,\"mx\":"
 		    "\"indeterminate\"" },
@@ -397,8 +395,7 @@ static const struct {
 	    .exit = 4,
 	    .ids = "ENV01 VER07",
 	    .reply = "TEMP dom.example: MX lookup failed (timeout)",
-	    .text =
-		"  DANE            unknown: the DNS server's self-test failed: timeout\n",
+	    .text = "DANE       unknown: the DNS server's self-test failed: timeout\n",
 	    .json = "\"dnssec\":\"unknown\",\"believed\":true,\"culprit\":null,"
 		    "\"error\":\"timeout\"" },
 	{ .what = "self-test not answered, and yet signed",
@@ -410,7 +407,7 @@ static const struct {
 	    .exit = 2,
 	    .ids = "ENV01 DAN08",
 	    .reply = "OK dane-only",
-	    .text = LABEL "MX  secure\n" LABEL
+	    .text = LABEL "MX records  secure\n" LABEL
 			  "a.dom.example  192.0.2.7  secure  2 TLSA: 3 1 1, 2 1 1\n" LABEL
 			  "b.dom.example  192.0.2.7  indeterminate\n",
 	    .json =
@@ -424,7 +421,7 @@ static const struct {
 	    .exit = 1,
 	    .ids = "POL15 DAN13",
 	    .reply = "NOTFOUND ",
-	    .text = "  Postfix is told NOTFOUND \n",
+	    .text = "Reply      to QUERY and QUERYwithTLSRPT\n  NOTFOUND \n",
 	    .json = "\"verdict\":\"sts-testing\",\"exit_code\":1," },
 	{ .what = "testing with TLSA that cannot be used",
 	    .policy = TESTING,
@@ -607,7 +604,7 @@ static const struct {
 	    .exit = 0,
 	    .ids = "MX03",
 	    .reply = "OK secure match=.dom.example servername=hostname",
-	    .text = "  DANE            absent: the domain has no mail host\n",
+	    .text = "DANE       absent: the domain has no mail host\n",
 	    .json = "\"mx\":[],\"dane\":{\"status\":\"absent\"" },
 	{ .what = "bogus MX, and records unseen",
 	    .policy = TESTING,
@@ -617,7 +614,7 @@ static const struct {
 	    .exit = 4,
 	    .ids = "MX01 POL15",
 	    .reply = "NOTFOUND ",
-	    .text = "  DANE            unknown: the MX lookup failed: SERVFAIL",
+	    .text = "DANE       unknown: the MX lookup failed: SERVFAIL",
 	    .json = "\"verdict\":\"sts-testing\"" },
 	{ .what = "record lookup fails, and that defers",
 	    .record_fails = true,
@@ -638,7 +635,7 @@ static const struct {
 	    .exit = 1,
 	    .ids = "DOM01 TXT01",
 	    .reply = "NOTFOUND ",
-	    .text = "  DANE            absent: the domain does not exist\n",
+	    .text = "DANE       absent: the domain does not exist\n",
 	    .json = "\"reason\":\"the domain does not exist\"" },
 };
 
@@ -873,7 +870,7 @@ check(size_t i, const struct query_report *r)
 	check_ids(what, r, cases[i].ids);
 	query_text_report(&text, r, &look);
 	CHECK(what,
-	    (find(&text, "  with TLSRPT     OK secure") != NULL) ==
+	    (find(&text, "to QUERYwithTLSRPT\n  OK secure") != NULL) ==
 		(r->reply_tlsrpt.n > want.n));
 	check_part(what, &text, cases[i].text);
 	query_json_report(&json, r);
@@ -884,11 +881,14 @@ int
 main(void)
 {
 	static const struct pf_reply_style style = { true, true, 65536 };
+	static const struct sts_net documentation = { { { 192, 0, 2, 0 }, false }, 24 };
 	static struct sts_entry entry;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *key = cases[i].key != NULL ? cases[i].key : "dom.example";
 		struct sts_rules rules = { .refresh_interval = 86400,
+			.allow = &documentation,
+			.allow_count = 1,
 			.may = true,
 			.defer_txt_error = cases[i].record_fails,
 			.dane = !cases[i].without_dane,
