@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "query_json.h"
 
+#include "config.h"
 #include "query_dane.h"
 #include "query_dns.h"
 #include "query_try.h"
@@ -10,32 +11,6 @@ static struct sts_str
 domain_of(const struct query_report *r)
 {
 	return (struct sts_str){ r->key.domain, r->key.domain_n };
-}
-
-static void
-string_or_null(struct query_writer *w, const char *key, struct sts_str value)
-{
-	if (value.n == 0)
-		query_null(w, key);
-	else
-		query_string(w, key, value);
-}
-
-static void
-number_or_null(struct query_writer *w, const char *key, int64_t value)
-{
-	if (value < 0)
-		query_null(w, key);
-	else
-		query_number(w, key, value);
-}
-
-static void
-address(struct query_writer *w, const char *key, const struct sts_addr *addr)
-{
-	char text[STS_ADDR_TEXT];
-
-	query_string(w, key, (struct sts_str){ text, sts_addr_text(addr, text) });
 }
 
 /* A sentence and what follows it. */
@@ -69,7 +44,7 @@ query_json_findings(struct query_writer *w, const struct query_findings *finding
 		query_text(w, "fix", f->fix);
 		if (f->object.n > 0)
 			query_string(w, "object", f->object);
-		number_or_null(w, "line", f->line > 0 ? (int64_t)f->line : -1);
+		query_number_or_null(w, "line", f->line > 0 ? (int64_t)f->line : -1);
 		if (f->at > 0)
 			query_number(w, "at", (int64_t)f->at);
 		query_text(w, "tlsrpt", f->tlsrpt);
@@ -112,114 +87,47 @@ write_ede(struct query_writer *w, int ede)
 {
 	struct sts_buf b = { 0 };
 
-	if (ede < 0) {
-		query_null(w, "ede");
-		return;
-	}
-	sts_put_number(&b, (unsigned)ede);
-	query_string(w, "ede", sts_buf_str(&b));
-	sts_buf_done(&b);
+	if (ede >= 0)
+		sts_put_number(&b, (unsigned)ede);
+	query_made(w, "ede", &b);
+}
+
+/* mode: does what the daemon has count in here? */
+static void
+write_tool(struct query_writer *w, const struct query_report *r)
+{
+	const struct query_known *k = &r->known;
+	bool reached =
+	    k->asked && (k->err == QUERY_CONTROL_OK || k->err == QUERY_CONTROL_NONE);
+
+	query_open(w, "tool", '{');
+	query_text(w, "version", STSD_VERSION);
+	query_string_or_null(w, "daemon_version", k->version);
+	query_text(w, "mode", reached ? "daemon" : "direct");
+	query_string_or_null(w, "daemon_error", k->why);
+	query_close(w, '}');
 }
 
 static void
 write_domain(struct query_writer *w, const struct query_report *r)
 {
+	const struct query_said *said = &r->aside[QUERY_ASIDE_DOMAIN];
+
 	query_open(w, "domain", '{');
 	query_string(w, "queried", r->queried);
 	query_string(w, "ascii", r->is_domain ? domain_of(r) : r->queried);
 	query_text(w, "unicode", r->unicode[0] != '\0' ? r->unicode : NULL);
+	query_string_or_null(w, "cname", said->chain > 0 ? said->final : STS_STR_NONE);
 	query_close(w, '}');
 }
 
-/*
- * DNSSEC and DANE.
- */
-static void
-write_dns_error(struct query_writer *w, const struct sts_dane_fact *failed)
+/* Are all servers on this machine, so that auto would believe them? */
+static bool
+are_on_loopback(const char *servers)
 {
-	struct sts_buf b = { 0 };
+	struct config c = { .dnssec = CONFIG_AUTO, .dns_servers = (char *)servers };
 
-	if (failed == NULL) {
-		query_null(w, "error");
-		return;
-	}
-	query_put_dns(&b, failed->err, failed->ede);
-	w->to->bad |= b.bad;
-	query_string(w, "error", sts_buf_str(&b));
-	sts_buf_done(&b);
-}
-
-static void
-write_record(struct query_writer *w, const struct query_tlsa *tlsa)
-{
-	static const char *const numbers[] = { "usage", "selector", "mtype" };
-	struct sts_buf b = { 0 };
-
-	query_open(w, NULL, '{');
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		number_or_null(w, numbers[i],
-		    i < tlsa->rdata.n ? (unsigned char)tlsa->rdata.p[i] : -1);
-	query_put_tlsa_data(&b, tlsa->rdata);
-	w->to->bad |= b.bad;
-	query_string(w, "data", sts_buf_str(&b));
-	sts_buf_done(&b);
-	query_bool(w, "usable", tlsa->usable);
-	query_close(w, '}');
-}
-
-static void
-write_tlsa(struct query_writer *w, const struct query_host *h)
-{
-	query_open(w, "tlsa", '{');
-	query_text(w, "status", query_tlsa_text(query_tlsa_status(h)));
-	string_or_null(w, "base", h->base);
-	query_open(w, "records", '[');
-	for (size_t i = 0; i < h->tlsa_count; i++)
-		write_record(w, &h->tlsa[i]);
-	query_close(w, ']');
-	write_dns_error(w, query_failed_tlsa(h));
-	query_close(w, '}');
-}
-
-static const char *
-host_text(enum sts_host_state state)
-{
-	switch (state) {
-	case STS_HOST_U:
-		return "usable";
-	case STS_HOST_X:
-		return "unusable";
-	case STS_HOST_N:
-		return "absent";
-	case STS_HOST_F:
-		return "failed";
-	case STS_HOST_LEFT_OUT:
-		return "left-out";
-	case STS_HOST_WAITS:
-		break;
-	}
-	return "unknown";
-}
-
-/* h: NULL for a host that was not looked at. */
-static void
-write_host(struct query_writer *w, const struct query_report *r,
-    const struct query_host *h)
-{
-	query_open(w, "addresses", '[');
-	for (size_t i = 0; h != NULL && i < h->address_count; i++)
-		address(w, NULL, &h->addresses[i]);
-	query_close(w, ']');
-	if (h == NULL) {
-		query_text(w, "dnssec", query_dnssec_text(QUERY_INDETERMINATE));
-		return;
-	}
-	query_text(w, "dnssec", query_dnssec_text(query_dnssec_of_host(r, h)));
-	string_or_null(w, "alias_of",
-	    sts_str_eq(h->name, h->final) ? STS_STR_NONE : h->final);
-	write_dns_error(w, query_failed_address(h));
-	write_tlsa(w, h);
-	query_text(w, "dane", host_text(h->state));
+	return servers != NULL && config_believes_ad(&c);
 }
 
 static void
@@ -230,14 +138,13 @@ write_resolver(struct query_writer *w, const struct query_report *r)
 	query_open(w, "resolver", '{');
 	query_text(w, "address", r->servers);
 	query_text(w, "dnssec", query_trust_text(r));
+	query_bool(w, "loopback", are_on_loopback(r->servers));
 	query_bool(w, "believed", r->believes);
-	string_or_null(w, "culprit", r->culprit);
+	query_string_or_null(w, "culprit", r->culprit);
 	if (r->has_trust_fact && r->trust_err != STS_OK)
 		query_put_dns(&b, r->trust_err, r->trust_ede);
-	w->to->bad |= b.bad;
-	string_or_null(w, "error", sts_buf_str(&b));
+	query_made(w, "error", &b);
 	query_close(w, '}');
-	sts_buf_done(&b);
 }
 
 static void
@@ -251,35 +158,8 @@ write_dane(struct query_writer *w, const struct query_report *r)
 	query_bool(w, "comes_first", r->does_dane && r->dane.state == STS_DANE_APPLIES);
 	query_text(w, "mx", query_dnssec_text(query_dnssec_of_mx(r)));
 	query_put_dane_reason(&b, r);
-	w->to->bad |= b.bad;
-	query_string(w, "reason", sts_buf_str(&b));
+	query_made(w, "reason", &b);
 	query_close(w, '}');
-	sts_buf_done(&b);
-}
-
-static void
-write_mx(struct query_writer *w, const struct query_report *r)
-{
-	bool implicit = r->key.brackets || r->mx_implicit;
-
-	query_open(w, "mx", '[');
-	for (size_t i = 0; i < r->mx_count; i++) {
-		const struct query_mx *mx = &r->mx[i];
-
-		query_open(w, NULL, '{');
-		query_string(w, "host", mx->host);
-		number_or_null(w, "preference", implicit ? -1 : mx->preference);
-		query_bool(w, "implicit", implicit);
-		write_host(w, r, mx->seen);
-		if (r->has_policy && r->policy.mode != STS_MODE_NONE) {
-			query_open(w, "sts", '{');
-			query_bool(w, "allowed", mx->allowed);
-			string_or_null(w, "pattern", mx->pattern);
-			query_close(w, '}');
-		}
-		query_close(w, '}');
-	}
-	query_close(w, ']');
 }
 
 static void
@@ -293,9 +173,9 @@ write_txt(struct query_writer *w, const struct query_report *r)
 	query_open(w, "txt", '{');
 	query_text(w, "status",
 	    r->has_record_fact ? query_record_status(r->record) : NULL);
-	string_or_null(w, "raw", raw != NULL ? *raw : STS_STR_NONE);
-	string_or_null(w, "id", r->record_id);
-	number_or_null(w, "ttl", r->has_record_fact ? (int64_t)r->record_ttl : -1);
+	query_string_or_null(w, "raw", raw != NULL ? *raw : STS_STR_NONE);
+	query_string_or_null(w, "id", r->record_id);
+	query_number_or_null(w, "ttl", r->has_record_fact ? (int64_t)r->record_ttl : -1);
 	write_ede(w, r->record_ede);
 	query_close(w, '}');
 }
@@ -358,12 +238,12 @@ write_url(struct query_writer *w, const struct query_report *r)
 {
 	struct sts_buf b = { 0 };
 
-	sts_put_text(&b, "https://mta-sts.");
-	sts_put(&b, domain_of(r));
-	sts_put_text(&b, "/.well-known/mta-sts.txt");
-	w->to->bad |= b.bad;
-	query_string(w, "url", sts_buf_str(&b));
-	sts_buf_done(&b);
+	if (r->is_domain) {
+		sts_put_text(&b, "https://mta-sts.");
+		sts_put(&b, domain_of(r));
+		sts_put_text(&b, "/.well-known/mta-sts.txt");
+	}
+	query_made(w, "url", &b);
 }
 
 static void
@@ -376,13 +256,14 @@ write_fetch(struct query_writer *w, const struct query_report *r)
 	query_text(w, "status", fetch_status(r));
 	write_url(w, r);
 	if (r->has_fetch && f->has_address)
-		address(w, "ip", &f->address);
+		query_address(w, "ip", &f->address);
 	else
 		query_null(w, "ip");
-	number_or_null(w, "http_status", r->has_fetch && f->status > 0 ? f->status : -1);
-	string_or_null(w, "content_type", f->media_type);
-	number_or_null(w, "bytes", r->body.p != NULL ? (int64_t)r->body.n : -1);
-	number_or_null(w, "ms", r->has_fetch ? f->total_ms : -1);
+	query_number_or_null(w, "http_status",
+	    r->has_fetch && f->status > 0 ? f->status : -1);
+	query_string_or_null(w, "content_type", f->media_type);
+	query_number_or_null(w, "bytes", r->body.p != NULL ? (int64_t)r->body.n : -1);
+	query_number_or_null(w, "ms", r->has_fetch ? f->total_ms : -1);
 	query_time(w, "cert_not_after", f->tls.not_after);
 	query_text(w, "error",
 	    !failed				    ? NULL
@@ -411,19 +292,95 @@ write_policy(struct query_writer *w, const struct query_report *r)
 	query_close(w, '}');
 }
 
+/*
+ * What is asked beside the journey: TLSRPT, and the daemon's cache.
+ */
+static void
+write_tlsrpt(struct query_writer *w, const struct query_report *r)
+{
+	bool is_known = r->aside[QUERY_ASIDE_TLSRPT].known;
+
+	query_open(w, "tlsrpt", '{');
+	query_text(w, "status", is_known ? query_record_status(r->rpt.err) : NULL);
+	query_string_or_null(w, "raw", r->rpt.text);
+	query_open(w, "rua", '[');
+	for (size_t i = 0; i < r->rpt.rua_count; i++)
+		query_string(w, NULL, r->rpt.rua[i]);
+	query_close(w, ']');
+	query_close(w, '}');
+}
+
+/* No fetch before then: after a failure, or after any. 0: none of that is so. */
+static int64_t
+backoff_of(const struct sts_entry *e, int64_t now)
+{
+	int64_t until = e->tried == 0 ? 0 : e->tried + STS_FETCH_GAP;
+
+	if (e->failures > 0 && e->failed_at + STS_FAILURE_GAP > until)
+		until = e->failed_at + STS_FAILURE_GAP;
+	return until > now ? until : 0;
+}
+
+static void
+write_policy_kept(struct query_writer *w, const struct query_report *r)
+{
+	const struct sts_entry *e = r->known.entry;
+
+	query_string_or_null(w, "id", e->id);
+	query_text(w, "mode", e->fetched != 0 ? sts_mode_text(e->mode) : NULL);
+	query_time(w, "fetched", e->fetched);
+	query_time(w, "expires", sts_entry_expires(e));
+	query_bool(w, "live", sts_entry_is_live(e, r->known.now));
+	query_bool(w, "decides", r->from_cache);
+	query_bool(w, "differs_from_live",
+	    e->fetched != 0 && r->body.p != NULL && !sts_str_eq(e->policy, r->body));
+}
+
+static void
+write_cache(struct query_writer *w, const struct query_report *r)
+{
+	const struct sts_entry *e = r->known.entry;
+	int64_t refresh = r->known.refresh;
+
+	if (e == NULL) {
+		query_null(w, "cache");
+		return;
+	}
+	query_open(w, "cache", '{');
+	write_policy_kept(w, r);
+	query_time(w, "last_used", e->asked);
+	query_time(w, "last_check", e->record_at);
+	query_time(w, "next_refresh", refresh == INT64_MAX ? 0 : refresh);
+	query_text(w, "last_result",
+	    e->tried == 0	  ? NULL
+		: e->failures > 0 ? sts_err_token(e->failed_err)
+				  : "ok");
+	query_number(w, "failures", e->failures);
+	query_time(w, "backoff_until", backoff_of(e, r->known.now));
+	query_string_or_null(w, "reply", r->reply_cached);
+	query_close(w, '}');
+}
+
 static void
 write_postfix(struct query_writer *w, const struct query_report *r)
 {
-	struct sts_buf b = { 0 };
-
 	query_open(w, "postfix", '{');
 	query_string(w, "query", r->reply);
 	query_string(w, "query_with_tlsrpt", r->reply_tlsrpt);
-	query_put_try(&b, r);
-	w->to->bad |= b.bad;
-	string_or_null(w, "posttls_finger", sts_buf_str(&b));
+	query_string_or_null(w, "posttls_finger", r->proof);
+	query_string_or_null(w, "posttls_finger_3_10_5", r->proof_by_host);
 	query_close(w, '}');
-	sts_buf_done(&b);
+}
+
+static void
+write_verdict(struct query_writer *w, const struct query_report *r)
+{
+	query_time(w, "time", r->started);
+	query_number(w, "duration_ms", r->ms);
+	query_text(w, "verdict", query_verdict_text(r->verdict));
+	query_number(w, "exit_code", r->exit);
+	query_text(w, "summary", query_summary(r));
+	query_text(w, "risk", r->risk);
 }
 
 void
@@ -433,27 +390,20 @@ query_json_report(struct sts_buf *to, const struct query_report *r)
 
 	query_open(&w, NULL, '{');
 	query_text(&w, "schema", "stsd-query/1");
-	query_open(&w, "tool", '{');
-	query_text(&w, "version", STSD_VERSION);
-	query_null(&w, "daemon_version");
-	query_text(&w, "mode", "direct");
-	query_close(&w, '}');
+	write_tool(&w, r);
 	write_domain(&w, r);
-	query_time(&w, "time", r->started);
-	query_number(&w, "duration_ms", r->ms);
-	query_text(&w, "verdict", query_verdict_text(r->verdict));
-	query_number(&w, "exit_code", r->exit);
-	query_text(&w, "summary", query_summary(r));
+	write_verdict(&w, r);
 	query_json_findings(&w, &r->findings);
 	write_resolver(&w, r);
-	write_mx(&w, r);
+	query_json_mx(&w, r);
 	write_dane(&w, r);
 	query_open(&w, "mta_sts", '{');
 	write_txt(&w, r);
 	write_fetch(&w, r);
 	write_policy(&w, r);
 	query_close(&w, '}');
-	query_null(&w, "cache");
+	write_tlsrpt(&w, r);
+	write_cache(&w, r);
 	write_postfix(&w, r);
 	query_close(&w, '}');
 	sts_put_char(to, '\n');

@@ -5,8 +5,15 @@
 #include "query_report.h"
 #include "query_writer.h"
 
-/* One report as one object on one line, schema "stsd-query/1" (stsd-query(1), JSON). */
+/*
+ * One report as one object on one line: stsd-query.schema.json says how, stsd-query(1)
+ * what it means. Lists are never null, and what was not looked at is null or missing.
+ */
 void query_json_report(struct sts_buf *to, const struct query_report *r);
+
+/* "mx":[...], a host each, with what DNS, the policy, DANE, Postfix, and SMTP make of it
+ * (query_json_mx.c). */
+void query_json_mx(struct query_writer *w, const struct query_report *r);
 
 /* "findings":[...], for all that has them. */
 void query_json_findings(struct query_writer *w, const struct query_findings *f);

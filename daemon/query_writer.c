@@ -75,6 +75,40 @@ query_null(struct query_writer *w, const char *key)
 }
 
 void
+query_string_or_null(struct query_writer *w, const char *key, struct sts_str value)
+{
+	if (value.n == 0)
+		query_null(w, key);
+	else
+		query_string(w, key, value);
+}
+
+void
+query_number_or_null(struct query_writer *w, const char *key, int64_t value)
+{
+	if (value < 0)
+		query_null(w, key);
+	else
+		query_number(w, key, value);
+}
+
+void
+query_made(struct query_writer *w, const char *key, struct sts_buf *b)
+{
+	w->to->bad |= b->bad;
+	query_string_or_null(w, key, sts_buf_str(b));
+	sts_buf_done(b);
+}
+
+void
+query_address(struct query_writer *w, const char *key, const struct sts_addr *addr)
+{
+	char text[STS_ADDR_TEXT];
+
+	query_string(w, key, (struct sts_str){ text, sts_addr_text(addr, text) });
+}
+
+void
 query_time(struct query_writer *w, const char *key, int64_t seconds)
 {
 	char text[LOG_TIME_TEXT];

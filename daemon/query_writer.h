@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "addr.h"
 #include "buf.h"
 #include "str.h"
 
@@ -25,6 +26,12 @@ void query_text(struct query_writer *w, const char *key,
 void query_number(struct query_writer *w, const char *key, int64_t value);
 void query_bool(struct query_writer *w, const char *key, bool value);
 void query_null(struct query_writer *w, const char *key);
+/* Empty and negative values are null. */
+void query_string_or_null(struct query_writer *w, const char *key, struct sts_str value);
+void query_number_or_null(struct query_writer *w, const char *key, int64_t value);
+/* What was put together in b, which is done with afterwards; empty is null. */
+void query_made(struct query_writer *w, const char *key, struct sts_buf *b);
+void query_address(struct query_writer *w, const char *key, const struct sts_addr *addr);
 /* RFC 3339 in UTC; 0 is null. */
 void query_time(struct query_writer *w, const char *key, int64_t seconds);
 
