@@ -17,6 +17,8 @@ query_level_of(struct sts_str reply)
 {
 	struct sts_str word;
 
+	if (sts_str_starts(reply, STS_STR("TEMP")))
+		return "unknown";
 	if (!sts_str_starts(reply, STS_STR("OK ")))
 		return "default";
 	reply = sts_str_from(reply, 3);

@@ -39,7 +39,8 @@ void query_advise(struct query_report *r);
 
 const char *query_action_text(enum query_action action);
 
-/* The level a reply asks for; "default" where it leaves that to Postfix. */
+/* The level a reply asks for; "default" where it leaves that to Postfix, "unknown" where
+ * it says nothing. */
 const char *query_level_of(struct sts_str reply);
 
 /* What Postfix logs when mail does not leave for this reason; NULL: nothing special. */

@@ -115,7 +115,7 @@ put_actions(struct sts_buf *to, const struct query_report *r,
 	sts_put_text(to, "  ");
 	sts_put_text(to, r->risk);
 	sts_put_char(to, '\n');
-	if (r->mx_count == 0)
+	if (r->mx_count == 0 || sts_str_starts(r->reply, STS_STR("TEMP")))
 		return;
 	sts_put_text(to, "  Postfix uses ");
 	sts_put_number(to, used);

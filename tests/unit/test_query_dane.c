@@ -242,7 +242,7 @@ static const struct {
 		    "a.dom.example: SERVFAIL, EDE 6 (DNSSEC Bogus)\n" LABEL
 		    "MX records  secure\n" LABEL
 		    "a.dom.example  192.0.2.7  secure  TLSA SERVFAIL, EDE 6 (DNSSEC "
-		    "Bogus)\n  error DAN12  ",
+		    "Bogus)\nReply ",
 	    .json = "\"tlsa\":{\"status\":\"lookup-failed\",\"base\":null,\"records\":[],"
 		    "\"error\":\"SERVFAIL, EDE 6 (DNSSEC Bogus)\"},\"dane\":\"failed\"" },
 	{ .what = "bogus address",
@@ -293,7 +293,7 @@ static const struct {
 	    .text = "DANE       absent: the MX records are not signed\n" LABEL
 		    "MX records  insecure\n" LABEL
 		    "a.dom.example  192.0.2.7  secure  2 TLSA: 3 1 1, 2 1 1\n" LABEL
-		    "b.dom.example  192.0.2.7  insecure\n  info DAN01  ",
+		    "b.dom.example  192.0.2.7  insecure\nReply ",
 	    .json = "\"dane\":{\"status\":\"absent\",\"comes_first\":false,\"mx\":"
 		    "\"insecure\",\"reason\":\"the MX records are not signed\"}" },
 	{ .what = "nothing is signed",
@@ -306,8 +306,9 @@ static const struct {
 	    .ids = "",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
 	    .text = "DNS        192.0.2.53  validates DNSSEC\n",
-	    .json = "\"resolver\":{\"address\":\"192.0.2.53\",\"dnssec\":\"validating\","
-		    "\"believed\":true,\"culprit\":null,\"error\":null}" },
+	    .json =
+		"\"resolver\":{\"address\":\"192.0.2.53\",\"dnssec\":\"validating\","
+		"\"loopback\":false,\"believed\":true,\"culprit\":null,\"error\":null}" },
 	{ .what = "hosts without TLSA, addresses, signatures",
 	    .policy = ENFORCE,
 	    .trust = SIGNED,
@@ -317,7 +318,7 @@ static const struct {
 		{ HOST("c.dom.example", NONE, NONE) } },
 	    .verdict = QUERY_ENFORCE,
 	    .exit = 0,
-	    .ids = "DAN04 DAN02 MX05",
+	    .ids = "MX05 DAN04 DAN02",
 	    .reply = "OK secure match=a.dom.example:b.dom.example:c.dom.example "
 		     "servername=hostname",
 	    .text = LABEL "c.dom.example  no address, secure\n",
@@ -345,8 +346,9 @@ static const struct {
 	    .ids = "ENV02",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
 	    .text = "DANE       off: the DNS server does not validate DNSSEC\n"
-		    "  warning ENV02  ",
-	    .json = "\"dnssec\":\"not-validating\",\"believed\":true" },
+		    "Reply ",
+	    .json =
+		"\"dnssec\":\"not-validating\",\"loopback\":false,\"believed\":true" },
 	{ .what = "resolver without AD, and DANE off",
 	    .policy = ENFORCE,
 	    .trust = UNSIGNED,
@@ -370,7 +372,7 @@ static const struct {
 	    .ids = "ENV04",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
 	    .text = "DANE       distrusted: what the DNS server says of DNSSEC is "
-		    "not believed (setting dnssec)\n  warning ENV04  ",
+		    "not believed (setting dnssec)\nReply ",
 	    .json = "\"dane\":{\"status\":\"distrusted\",\"comes_first\":false,\"mx\":"
 		    "\"indeterminate\"" },
 	{ .what = "resolver not believed, and it is meant",
@@ -385,7 +387,7 @@ static const struct {
 	    .ids = "",
 	    .reply = "OK secure match=a.dom.example servername=hostname",
 	    .text = "192.0.2.53  validates DNSSEC, and is not believed\n",
-	    .json = "\"dnssec\":\"validating\",\"believed\":false" },
+	    .json = "\"dnssec\":\"validating\",\"loopback\":false,\"believed\":false" },
 	{ .what = "self-test not answered",
 	    .policy = ENFORCE,
 	    .trust = SILENT,
@@ -396,8 +398,9 @@ static const struct {
 	    .ids = "ENV01 VER07",
 	    .reply = "TEMP dom.example: MX lookup failed (timeout)",
 	    .text = "DANE       unknown: the DNS server's self-test failed: timeout\n",
-	    .json = "\"dnssec\":\"unknown\",\"believed\":true,\"culprit\":null,"
-		    "\"error\":\"timeout\"" },
+	    .json =
+		"\"dnssec\":\"unknown\",\"loopback\":false,\"believed\":true,\"culprit\":null,"
+		"\"error\":\"timeout\"" },
 	{ .what = "self-test not answered, and yet signed",
 	    .policy = ENFORCE,
 	    .trust = SILENT,
@@ -430,7 +433,7 @@ static const struct {
 	    .hosts = { { HOST("a.dom.example", SIGNED, SIGNED), .records = { "011" } } },
 	    .verdict = QUERY_TESTING,
 	    .exit = 2,
-	    .ids = "POL15 DAN06 DAN07",
+	    .ids = "DAN06 DAN07 POL15",
 	    .reply = "NOTFOUND ",
 	    .text = "absent: no mail host",
 	    .json = "\"dane\":\"unusable\"" },
@@ -452,7 +455,7 @@ static const struct {
 	    .hosts = { { HOST("a.dom.example", SIGNED, BOGUS) } },
 	    .verdict = QUERY_TESTING,
 	    .exit = 2,
-	    .ids = "POL15 DAN12",
+	    .ids = "DAN12 POL15",
 	    .reply = "NOTFOUND ",
 	    .text = "unknown: the TLSA lookup failed",
 	    .json = "\"verdict\":\"sts-testing\",\"exit_code\":2," },
@@ -528,7 +531,7 @@ static const struct {
 		.alias = NONE } },
 	    .verdict = QUERY_DEFERRED,
 	    .exit = 3,
-	    .ids = "MX06 MX11",
+	    .ids = "MX11 MX06",
 	    .reply = "TEMP dom.example: TLSA lookup failed for a.dom.example (rcode)",
 	    .text = "a.dom.example -> b.example  192.0.2.7  NODATA\n",
 	    .json = "\"alias_of\":\"b.example\",\"error\":\"NODATA\"" },
@@ -623,9 +626,9 @@ static const struct {
 	    .hosts = { GOOD("a.dom.example") },
 	    .verdict = QUERY_UNKNOWN,
 	    .exit = 4,
-	    .ids = "TXT02 VER07",
+	    .ids = "TXT02 VER07 ENV05",
 	    .reply = "TEMP dom.example: record lookup failed (SERVFAIL)",
-	    .text = "  _mta-sts TXT    SERVFAIL",
+	    .text = "  _mta-sts       SERVFAIL",
 	    .json = "\"verdict\":\"unknown\",\"exit_code\":4" },
 	{ .what = "no host",
 	    .policy = NULL,
@@ -881,14 +884,16 @@ int
 main(void)
 {
 	static const struct pf_reply_style style = { true, true, 65536 };
-	static const struct sts_net documentation = { { { 192, 0, 2, 0 }, false }, 24 };
+	static const struct sts_net documentation[] = { { { { 192, 0, 2, 0 }, false },
+							    24 },
+		{ { { 0x20, 0x01, 0x0d, 0xb8 }, true }, 32 } };
 	static struct sts_entry entry;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *key = cases[i].key != NULL ? cases[i].key : "dom.example";
 		struct sts_rules rules = { .refresh_interval = 86400,
-			.allow = &documentation,
-			.allow_count = 1,
+			.allow = documentation,
+			.allow_count = 2,
 			.may = true,
 			.defer_txt_error = cases[i].record_fails,
 			.dane = !cases[i].without_dane,
