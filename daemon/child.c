@@ -120,6 +120,8 @@ on_message(void *arg, const struct ipc_message *m)
 	} else if (m->type == IPC_READY && c->state == CHILD_STARTING) {
 		c->state = CHILD_READY;
 		c->on_ready(c->arg, c);
+	} else if (m->type == IPC_NUMBERS) {
+		c->on_numbers(c->arg, c);
 	}
 }
 
@@ -146,11 +148,13 @@ equip(struct child *c, const struct child_start *start, int page_fd)
 	(void)ipc_send(c->ipc, &m);
 	tell(c, IPC_METRICS, 0, page_fd);
 	tell(c, IPC_CONFIG, 0, s->config_fd);
+	if (s->overrides_fd != -1)
+		tell(c, IPC_OVERRIDES, 0, s->overrides_fd);
 	if (c->role == CHILD_RESOLVER) {
 		tell(c, IPC_CA, 0, s->ca_fd);
+		for (size_t i = 0; i < s->control.count; i++)
+			tell(c, IPC_LISTENER, 0, s->control.all[i].fd);
 	} else {
-		if (s->overrides_fd != -1)
-			tell(c, IPC_OVERRIDES, 0, s->overrides_fd);
 		for (size_t i = 0; i < s->listeners.count; i++)
 			tell(c, IPC_LISTENER, s->listeners.all[i].inet,
 			    s->listeners.all[i].fd);
@@ -170,6 +174,7 @@ child_new(const struct child_start *start, enum child_role role)
 	c->role = role;
 	c->loop = start->loop;
 	c->on_ready = start->on_ready;
+	c->on_numbers = start->on_numbers;
 	c->arg = start->arg;
 	c->rules = rules_pack(&rules);
 	c->started_ms = c->seen_ms = sts_loop_ms(start->loop);
@@ -274,4 +279,11 @@ void
 child_show_statistics(struct child *c)
 {
 	tell(c, IPC_STATISTICS, 0, -1);
+}
+
+void
+child_tell_numbers(struct child *c, struct sts_str text)
+{
+	(void)ipc_send(c->ipc,
+	    &(struct ipc_message){ .type = IPC_NUMBERS, .fd = -1, .text = text });
 }

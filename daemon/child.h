@@ -11,6 +11,7 @@
 #include "loop.h"
 #include "metrics.h"
 #include "site.h"
+#include "str.h"
 
 /*
  * A process of ours: executed, not only forked, with one end of a pair as its fd 3 and
@@ -54,6 +55,7 @@ struct child {
 	int64_t stopping_ms; /* when it was told to end */
 	char failed[256]; /* why it cannot begin, in its own words; "": it has not said */
 	child_on_event *on_ready;
+	child_on_event *on_numbers;
 	void *arg;
 	struct sts_loop *loop;
 	uint32_t rules; /* about DANE, as rules_pack makes them */
@@ -65,6 +67,7 @@ struct child_start {
 	const struct site *site;
 	const struct sts_clock_start *clock;
 	child_on_event *on_ready;
+	child_on_event *on_numbers; /* it asks for what all processes count */
 	void *arg;
 };
 
@@ -83,5 +86,6 @@ void child_stop(struct child *c);
 void child_kill(struct child *c);
 void child_ping(struct child *c);
 void child_show_statistics(struct child *c);
+void child_tell_numbers(struct child *c, struct sts_str text);
 
 #endif

@@ -317,6 +317,12 @@ place_of(const struct config *c, const char *name)
 	return origin != NULL ? origin : "default";
 }
 
+bool
+config_is_default(const struct config *c, const char *name)
+{
+	return c->origins[setting_find(sts_str_of(name)) - settings] == NULL;
+}
+
 static bool
 is_same_socket(const char *spec, const char *path)
 {
@@ -324,6 +330,23 @@ is_same_socket(const char *spec, const char *path)
 
 	return config_listen_parse(spec, &listen) == NULL &&
 	    listen.kind == CONFIG_LISTEN_UNIX && strcmp(listen.path, path) == 0;
+}
+
+/* A path that is too long for a socket is found before anything is done. */
+static void
+check_control(const struct config *c, struct config_errors *errors)
+{
+	struct config_listen listen;
+	char spec[5 + 4096];
+	const char *wrong;
+
+	if (c->control_socket == NULL)
+		return;
+	(void)snprintf(spec, sizeof(spec), "unix:%s", c->control_socket);
+	wrong = config_listen_parse(spec, &listen);
+	if (wrong != NULL)
+		config_complain(errors, "%s: control_socket: %s",
+		    place_of(c, "control_socket"), wrong);
 }
 
 static void
@@ -350,6 +373,7 @@ check_sockets(const struct config *c, struct config_errors *errors)
 static struct config *
 finish(struct config *c, size_t errors_before, struct config_errors *errors)
 {
+	check_control(c, errors);
 	check_sockets(c, errors);
 	if (errors->count == errors_before)
 		return c;

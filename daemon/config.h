@@ -96,6 +96,9 @@ struct config *config_load(const struct config_sources *sources,
     struct config_errors *errors, struct config_errors *notices);
 void config_free(struct config *c);
 
+/* Has nobody set it? For what is looked for, and may be missing, unless it was named. */
+bool config_is_default(const struct config *c, const char *name);
+
 /* "name = value" of every setting; with origins as a comment (stsd -T). The output of
  * it is a valid file: this is also how a role gets its settings from the supervisor. */
 void config_print(const struct config *c, FILE *to, bool origins);

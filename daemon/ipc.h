@@ -24,10 +24,11 @@ enum ipc_type {
 
 	/* supervisor -> role */
 	IPC_CONFIG,    /* fd: effective settings, as config_print writes them */
-	IPC_OVERRIDES, /* fd: the overrides file as it was checked (answerer) */
+	IPC_OVERRIDES, /* fd: the overrides file as it was checked */
 	IPC_CLOCK,     /* text: struct sts_clock_start */
 	IPC_METRICS,   /* fd: page for this process's counters (metrics.h) */
-	IPC_LISTENER, /* fd: a bound, listening socket; number: 0 unix, 1 inet (answerer) */
+	IPC_LISTENER, /* fd: a bound, listening socket; number: 0 unix, 1 inet (answerer),
+		       * or the control socket (resolver) */
 	IPC_CHANNEL, /* fd: pair to the other role; replaces an earlier one, and flags says
 		      * by which rules it looks for DANE (answerer) */
 	IPC_CA,	     /* fd: the CA bundle, open for reading (resolver) */
@@ -41,6 +42,10 @@ enum ipc_type {
 	IPC_READY, /* working */
 	IPC_PONG,
 	IPC_FAILED, /* text: why it cannot begin */
+
+	/* resolver -> supervisor: what do all processes count? And back, text: metrics, a
+	 * line each */
+	IPC_NUMBERS,
 
 	/* answerer <-> resolver, over a channel */
 	IPC_ASK,  /* number: question; wait_ms; flags; domain: lower case, or UTF-8 */

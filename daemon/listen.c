@@ -198,8 +198,7 @@ open_unix(struct listeners *to, const char *spec, const char *path,
 	if (fd == -1)
 		return fail(why, why_n, spec, strerror(errno));
 	bound = bind_local(fd, &a, a_n) == 0;
-	if (!bound ||
-	    (style->group != (gid_t)-1 && chown(path, (uid_t)-1, style->group) == -1) ||
+	if (!bound || chown(path, style->owner, style->group) == -1 ||
 	    chmod(path, style->mode) == -1 || listen(fd, BACKLOG) == -1) {
 		fail(why, why_n, spec,
 		    errno == EADDRINUSE ? "something else is there" : strerror(errno));

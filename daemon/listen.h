@@ -28,6 +28,7 @@ struct listeners {
 struct listen_style {
 	mode_t mode; /* of unix sockets */
 	gid_t group; /* of unix sockets; (gid_t)-1: as it comes */
+	uid_t owner; /* of unix sockets; (uid_t)-1: as it comes */
 };
 
 /* Appends what spec names. 0, or -1 with a sentence in why and nothing appended. */

@@ -14,6 +14,7 @@
 #include "file.h"
 #include "log.h"
 #include "settle.h"
+#include "state.h"
 
 /* What anybody may write into these files, and much more. */
 #define RESOLV_CONF_MAX 65536
@@ -252,6 +253,7 @@ site_style(const struct config *c, struct listen_style *style, char *why, size_t
 {
 	style->mode = (mode_t)c->socket_mode;
 	style->group = (gid_t)-1;
+	style->owner = (uid_t)-1;
 	if (c->socket_group == NULL)
 		return 0;
 	return group_find(c->socket_group, &style->group, why, why_n);
@@ -312,6 +314,41 @@ site_listen(struct site *s, const struct site *before, const struct listen_style
 	return 0;
 }
 
+static int
+open_control(struct site *s, const struct listeners *had, const struct account *owner,
+    char *why, size_t why_n)
+{
+	const char *path = s->config->control_socket;
+	struct listen_style style;
+	char spec[256];
+
+	if (site_style(s->config, &style, why, why_n) == -1)
+		return -1;
+	/* Without a group it is root's and stsd's own alone. */
+	style.mode = style.group == (gid_t)-1 ? 0600 : 0660;
+	style.owner = owner->uid;
+	(void)snprintf(spec, sizeof(spec), "unix:%s", path);
+	if (state_make_above(path, owner, why, why_n) == -1)
+		return -1;
+	return listen_at(&s->control, had, spec, &style, why, why_n);
+}
+
+int
+site_listen_control(struct site *s, const struct site *before,
+    const struct account *owner, char *why, size_t why_n)
+{
+	const struct listeners *had = before == NULL ? NULL : &before->control;
+	const char *spec = NULL;
+
+	if (inherit(&s->control, had, &spec))
+		return 0;
+	if (spec != NULL)
+		return listen_at(&s->control, had, spec, NULL, why, why_n);
+	if (s->config->control_socket == NULL)
+		return 0;
+	return open_control(s, had, owner, why, why_n);
+}
+
 void
 site_free(struct site *s, const struct site *kept)
 {
@@ -321,6 +358,7 @@ site_free(struct site *s, const struct site *kept)
 		return;
 	listeners_done(&s->listeners, kept == NULL ? NULL : &kept->listeners);
 	listeners_done(&s->metrics, kept == NULL ? NULL : &kept->metrics);
+	listeners_done(&s->control, kept == NULL ? NULL : &kept->control);
 	fds[0] = s->config_fd;
 	fds[1] = s->overrides_fd;
 	fds[2] = s->ca_fd;

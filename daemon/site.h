@@ -23,7 +23,7 @@ struct site {
 	bool follows;	 /* dns_servers are those of resolv.conf */
 	int dnssec;	 /* as configured, before resolv.conf's trust-ad */
 	bool wants_dane; /* see settle.h: without it something is amiss */
-	struct listeners listeners, metrics;
+	struct listeners listeners, metrics, control;
 };
 
 /* What there is to say about it, each in a line. */
@@ -43,6 +43,11 @@ struct site *site_load(const struct config_sources *sources, unsigned verbose,
  */
 int site_listen(struct site *s, const struct site *before,
     const struct listen_style *style, char *why, size_t why_n);
+
+/* The control socket, owned by who answers at it; its directory is made where it is
+ * missing. As site_listen otherwise; without it stsd works, too. */
+int site_listen_control(struct site *s, const struct site *before,
+    const struct account *owner, char *why, size_t why_n);
 
 /* The account that the settings name, or that of whoever started us; and how sockets are
  * made. -1 with a sentence in why: no such user, or group. */

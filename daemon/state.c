@@ -54,8 +54,9 @@ make_above(char *path)
 	return 0;
 }
 
-int
-state_make(const char *directory, const struct account *owner, char *why, size_t why_n)
+static int
+make(const char *directory, mode_t mode, const struct account *owner, char *why,
+    size_t why_n)
 {
 	char path[PATH_MAX_HERE];
 	struct stat st;
@@ -67,11 +68,32 @@ state_make(const char *directory, const struct account *owner, char *why, size_t
 	if (errno != ENOENT || strlen(directory) >= sizeof(path))
 		return fail(why, why_n, directory, strerror(errno));
 	(void)snprintf(path, sizeof(path), "%s", directory);
-	if (make_above(path) == -1 || mkdir(directory, 0700) == -1)
+	if (make_above(path) == -1 || mkdir(directory, mode) == -1)
 		return fail(why, why_n, directory, strerror(errno));
 	if (owner->name[0] != '\0' && chown(directory, owner->uid, owner->gid) == -1)
 		return fail(why, why_n, directory, strerror(errno));
 	return 0;
+}
+
+int
+state_make(const char *directory, const struct account *owner, char *why, size_t why_n)
+{
+	return make(directory, 0700, owner, why, why_n);
+}
+
+int
+state_make_above(const char *file, const struct account *owner, char *why, size_t why_n)
+{
+	const char *slash = strrchr(file, '/');
+	char directory[PATH_MAX_HERE];
+
+	if (slash == NULL || slash == file)
+		return 0;
+	if ((size_t)(slash - file) >= sizeof(directory))
+		return fail(why, why_n, file, strerror(ENAMETOOLONG));
+	memcpy(directory, file, (size_t)(slash - file));
+	directory[slash - file] = '\0';
+	return make(directory, 0755, owner, why, why_n);
 }
 
 int

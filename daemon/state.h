@@ -16,6 +16,11 @@
 int state_make(const char *directory, const struct account *owner, char *why,
     size_t why_n);
 
+/* The directory of a file that is to be made, where it is missing: everybody may look
+ * into it, the owner alone changes it. */
+int state_make_above(const char *file, const struct account *owner, char *why,
+    size_t why_n);
+
 /* From now on it is ours, until the process ends. */
 int state_lock(const char *directory, char *why, size_t why_n);
 

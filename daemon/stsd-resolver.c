@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "control.h"
+#include "control_desk.h"
 #include "engine.h"
 #include "idn.h"
 #include "ipc.h"
@@ -30,6 +32,8 @@
 #define STOP_MS 5000
 /* Cold lookups may wait for a time slice; answers from the cache must not. */
 #define NICENESS 10
+/* Control sockets: one, or as many as were handed over. */
+#define DOORS_MAX 4
 
 struct resolver;
 
@@ -60,6 +64,11 @@ struct resolver {
 	struct sts_engine *engine;
 	struct sts_rules rules;
 	struct channel *channels;
+	struct control *control;
+	struct control_desk *desk;
+	int doors[DOORS_MAX]; /* until there is somebody at the desk */
+	size_t door_count;
+	int overrides; /* the file; -1: none */
 	struct sts_timer *tick, *stop;
 	struct report report;
 	unsigned ticks;
@@ -364,6 +373,41 @@ make_engine(struct resolver *r)
 }
 
 static void
+ask_metrics(void *arg)
+{
+	const struct resolver *r = arg;
+
+	(void)ipc_send(r->role.supervisor,
+	    &(struct ipc_message){ .type = IPC_NUMBERS, .fd = -1 });
+}
+
+static bool
+open_control(struct resolver *r)
+{
+	struct control_desk_config desk = { .loop = r->role.loop,
+		.engine = r->engine,
+		.cache = r->cache,
+		.rules = &r->rules,
+		.wait_ms = r->role.config->answer_timeout_ms,
+		.began_ms = r->role.clock.boot_ms,
+		.overrides = r->overrides,
+		.ask_metrics = ask_metrics,
+		.arg = r };
+	struct control_config control = { .loop = r->role.loop,
+		.others = r->role.config->socket_group != NULL,
+		.on = control_desk_serve };
+
+	r->desk = control.arg = control_desk_new(&desk);
+	r->control = control_new(&control);
+	if (r->desk == NULL || r->control == NULL)
+		return false;
+	while (r->door_count > 0)
+		if (control_listen(r->control, r->doors[--r->door_count]) == -1)
+			return false;
+	return true;
+}
+
+static void
 go(struct resolver *r)
 {
 	if (r->role.config == NULL || r->store == NULL) {
@@ -376,7 +420,7 @@ go(struct resolver *r)
 	r->cache = role_open_cache(&r->role, true);
 	if (r->cache == NULL)
 		return;
-	if (!make_engine(r)) {
+	if (!make_engine(r) || !open_control(r)) {
 		role_fail(&r->role, ROLE_EXIT_INTERNAL, "out of memory");
 		return;
 	}
@@ -396,6 +440,7 @@ static void
 stop(struct resolver *r)
 {
 	r->stopping = true;
+	control_stop(r->control);
 	r->stop = sts_timer_new(r->role.loop, on_stop, r);
 	if (r->stop == NULL || r->engine == NULL || is_idle(r))
 		role_leave(&r->role, 0);
@@ -415,14 +460,31 @@ take_anchors(struct resolver *r, int fd)
 	role_fail(&r->role, ROLE_EXIT_CONFIG, text);
 }
 
+/* Does the message bring a file descriptor that stays? */
+static bool
+take_fd(struct resolver *r, const struct ipc_message *m)
+{
+	if (m->type == IPC_CHANNEL) {
+		add_channel(r, m->fd);
+		return true;
+	}
+	if (m->type == IPC_OVERRIDES && r->overrides == -1) {
+		r->overrides = m->fd;
+		return true;
+	}
+	if (m->type == IPC_LISTENER && r->door_count < DOORS_MAX) {
+		r->doors[r->door_count++] = m->fd;
+		return true;
+	}
+	return false;
+}
+
 /* A message from the supervisor; false when its file descriptor was taken. */
 static bool
 handle(struct resolver *r, const struct ipc_message *m)
 {
-	if (m->type == IPC_CHANNEL) {
-		add_channel(r, m->fd);
+	if (m->fd != -1 && take_fd(r, m))
 		return false;
-	}
 	if (role_handle(&r->role, m))
 		return true;
 	if (m->type == IPC_CA)
@@ -433,6 +495,8 @@ handle(struct resolver *r, const struct ipc_message *m)
 		stop(r);
 	else if (m->type == IPC_STATISTICS)
 		write_statistics(r);
+	else if (m->type == IPC_NUMBERS && r->desk != NULL)
+		control_desk_metrics(r->desk, m->text);
 	return true;
 }
 
@@ -454,6 +518,12 @@ end(struct resolver *r)
 		next = c->next;
 		channel_free(c);
 	}
+	control_free(r->control);
+	control_desk_free(r->desk);
+	while (r->door_count > 0)
+		(void)close(r->doors[--r->door_count]);
+	if (r->overrides != -1)
+		(void)close(r->overrides);
 	sts_engine_free(r->engine);
 	sts_fetcher_free(r->fetcher);
 	sts_resolve_free(r->resolve);
@@ -468,7 +538,7 @@ end(struct resolver *r)
 int
 main(int argc, char **argv)
 {
-	struct resolver r = { .stopping = false };
+	struct resolver r = { .overrides = -1 };
 
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		versions_print("stsd-resolver", stdout);

@@ -261,6 +261,38 @@ open_http(struct supervisor *s)
 		log_say(LOG_LEVEL_ERROR, "metrics-failed", "%s", strerror(ENOMEM));
 }
 
+/* The next line of a counter that has counted. */
+static bool
+next_counted(struct sts_str *rest, struct sts_str *line)
+{
+	while (rest->n > 0) {
+		(void)sts_str_cut(rest, '\n', line);
+		if (!sts_str_starts(*line, STS_STR("#")) &&
+		    !sts_str_ends(*line, STS_STR(" 0")) &&
+		    memmem(line->p, line->n, "_bucket{", 8) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The resolver asks, for stsd-query. */
+static void
+on_numbers(void *arg, struct child *c)
+{
+	struct sts_buf text = { 0 }, counted = { 0 };
+	struct sts_str rest, line;
+
+	put_metrics(arg, &text);
+	rest = sts_buf_str(&text);
+	while (next_counted(&rest, &line)) {
+		sts_put(&counted, line);
+		sts_put_char(&counted, '\n');
+	}
+	child_tell_numbers(c, sts_buf_str(&counted));
+	sts_buf_done(&text);
+	sts_buf_done(&counted);
+}
+
 /* Every counter that has counted, one a line. */
 static void
 show_statistics(struct supervisor *s)
@@ -270,12 +302,7 @@ show_statistics(struct supervisor *s)
 
 	put_metrics(s, &text);
 	rest = sts_buf_str(&text);
-	while (rest.n > 0) {
-		(void)sts_str_cut(&rest, '\n', &line);
-		if (sts_str_starts(line, STS_STR("#")) ||
-		    sts_str_ends(line, STS_STR(" 0")) ||
-		    memmem(line.p, line.n, "_bucket{", 8) != NULL)
-			continue;
+	while (next_counted(&rest, &line)) {
 		log_begin(LOG_LEVEL_INFO, "statistics", STS_STR_NONE, "");
 		log_text("metric", line);
 		log_end();
@@ -451,6 +478,7 @@ needs_restart(const struct site *old, const struct config *now)
 {
 	const struct config *was = old->config;
 	bool sockets = has_unix(&old->listeners) || has_unix(&old->metrics);
+	bool grouped = sockets || has_unix(&old->control);
 
 	if (strcmp(was->state_directory, now->state_directory) != 0)
 		return "state_directory: a change needs a restart";
@@ -458,7 +486,7 @@ needs_restart(const struct site *old, const struct config *now)
 		return "user: a change needs a restart";
 	if (sockets && was->socket_mode != now->socket_mode)
 		return "socket_mode: a change needs a restart";
-	if (sockets && !is_same_text(was->socket_group, now->socket_group))
+	if (grouped && !is_same_text(was->socket_group, now->socket_group))
 		return "socket_group: a change needs a restart";
 	return NULL;
 }
@@ -468,6 +496,20 @@ log_lines(enum log_level level, const struct config_errors *lines)
 {
 	for (size_t i = 0; i < lines->count; i++)
 		log_say(level, "configuration", "%s", lines->lines[i]);
+}
+
+/* stsd-query's door. Where nobody named it, answering mail without it is better than not
+ * at all. */
+static int
+open_control(const struct supervisor *s, struct site *site, const struct site *before,
+    char *why, size_t why_n)
+{
+	if (site_listen_control(site, before, &s->account, why, why_n) == 0)
+		return 0;
+	if (!config_is_default(site->config, "control_socket"))
+		return -1;
+	log_say(LOG_LEVEL_NOTICE, "control-off", "%s; stsd-query works without it", why);
+	return 0;
 }
 
 static struct site *
@@ -491,7 +533,8 @@ load_next(struct supervisor *s, char *why, size_t why_n)
 	if (cannot != NULL)
 		(void)snprintf(why, why_n, "%s", cannot);
 	else if (site_style(site->config, &style, why, why_n) == 0 &&
-	    site_listen(site, was, &style, why, why_n) == 0)
+	    site_listen(site, was, &style, why, why_n) == 0 &&
+	    open_control(s, site, was, why, why_n) == 0)
 		return site;
 	site_free(site, was);
 	return NULL;
@@ -506,6 +549,7 @@ make_crew(struct supervisor *s, struct site *site)
 					  .programs = &s->programs,
 					  .clock = &s->clock,
 					  .on_ready = on_child_ready,
+					  .on_numbers = on_numbers,
 					  .arg = s },
 		.on_started = on_started,
 		.arg = s };
@@ -551,6 +595,7 @@ start_candidate(struct supervisor *s)
 		.site = crew_site(s->crew),
 		.clock = &s->clock,
 		.on_ready = on_child_ready,
+		.on_numbers = on_numbers,
 		.arg = s };
 
 	log_say(LOG_LEVEL_NOTICE, "dns-servers", "%s",
@@ -739,8 +784,10 @@ reap(struct supervisor *s)
 static void
 close_listeners(struct crew *crew)
 {
-	if (crew != NULL)
-		listeners_done(&crew_site(crew)->listeners, NULL);
+	if (crew == NULL)
+		return;
+	listeners_done(&crew_site(crew)->listeners, NULL);
+	listeners_done(&crew_site(crew)->control, NULL);
 }
 
 static void
@@ -930,9 +977,11 @@ adopt_sockets(struct site *site, char *why, size_t why_n)
 			to = &site->listeners;
 		else if (strcmp(given[i].name, "metrics") == 0)
 			to = &site->metrics;
+		else if (strcmp(given[i].name, "control") == 0)
+			to = &site->control;
 		if (to == NULL) {
 			log_say(LOG_LEVEL_WARNING, "socket-ignored",
-			    "handed over as '%s': not socketmap or metrics",
+			    "handed over as '%s': not socketmap, metrics or control",
 			    given[i].name);
 			close(given[i].fd);
 		} else if (listen_adopt(to, given[i].fd, why, why_n) == -1) {
@@ -970,6 +1019,7 @@ take_resources(struct supervisor *s, struct site *site)
 		return cannot_start(ROLE_EXIT_INTERNAL, why);
 	if (adopt_sockets(site, why, sizeof(why)) == -1 ||
 	    site_listen(site, NULL, &style, why, sizeof(why)) == -1 ||
+	    open_control(s, site, NULL, why, sizeof(why)) == -1 ||
 	    state_make(c->state_directory, &s->account, why, sizeof(why)) == -1)
 		return cannot_start(ROLE_EXIT_UNAVAILABLE, why);
 	if (privileges_drop(&s->account, c->sandbox, why, sizeof(why)) == -1)
@@ -979,6 +1029,7 @@ take_resources(struct supervisor *s, struct site *site)
 		return cannot_start(ROLE_EXIT_UNAVAILABLE, why);
 	log_listeners(&site->listeners, "listening");
 	log_listeners(&site->metrics, "metrics-listening");
+	log_listeners(&site->control, "control-listening");
 	return 0;
 }
 
