@@ -139,6 +139,11 @@ class Dns:
             return sum(n for (asked, k), n in self.asked.items()
                        if asked == name.lower() and kind in (None, k))
 
+    def total(self):
+        """But for those about the root, which are a self-test."""
+        with self._lock:
+            return sum(n for (name, _), n in self.asked.items() if name)
+
     def questions_below(self, domain):
         """{(name, type): how often} of a domain and all names in it."""
         end = "." + domain.lower()
@@ -189,7 +194,7 @@ class Dns:
         key = (name, kind)
         with self._lock:
             self.asked[key] += 1
-            self.by_server[server] += 1
+            self.by_server[server] += name != ""  # the self-test asks everybody
             self.over_tcp[key] += tcp
         trouble = (self.trouble.get(key) or self.trouble.get((name, None))
                    or self.trouble.get(server))
