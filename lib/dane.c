@@ -211,10 +211,14 @@ judge_insecure_alias(const struct sts_dane_look *d, const struct sts_dane_host *
 		*wants = 1u << STS_DANE_ALIAS;
 		return STS_HOST_WAITS;
 	}
-	if (alias->err != STS_OK) /* it was one a moment ago */
+	if (is_failure(alias->err))
 		return STS_HOST_F;
+	/* Also a "no": some load balancers answer so, whose names are aliases for addresses
+	 * alone. In a secure zone it was one a moment ago. */
 	if (!is_secure(d, alias))
 		return STS_HOST_N;
+	if (alias->err != STS_OK)
+		return STS_HOST_F;
 	state = judge_tlsa(d, h, STS_DANE_TLSA_OWN);
 	if (state == STS_HOST_WAITS)
 		*wants = 1u << STS_DANE_TLSA_OWN;
@@ -446,6 +450,7 @@ find_by_hosts(struct sts_dane_look *d, const struct tally *t, bool mx_secure,
 	if (mx_secure && t->count[STS_HOST_U] > 0) {
 		find(d, STS_DANE_APPLIES, ttl);
 	} else if (mx_secure && t->count[STS_HOST_F] > 0) {
+		d->finding.mx_secure = true;
 		find_failed(d, &d->hosts[t->first[STS_HOST_F]]);
 		return;
 	} else {

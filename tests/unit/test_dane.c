@@ -94,6 +94,8 @@ static const struct kind {
 	    STS_HOST_F },
 	{ "leads out, alias gone", { Yes, Yes, NONE, NOTHING, NOTHING }, true,
 	    STS_HOST_F },
+	{ "leads out, alias gone, insecurely", { Yes, Yes, None, NOTHING, NOTHING }, true,
+	    STS_HOST_N },
 };
 
 static const struct sts_str names[] = { { "mx1.example.com", 15 },
@@ -218,6 +220,7 @@ test_set(size_t count, bool mx_secure, bool every, bool answered, enum order ord
 	CHECK(what, d.finding.state == want.state);
 	CHECK(what, d.finding.state == STS_DANE_UNKNOWN || d.finding.plain == want.plain);
 	CHECK(what, d.finding.state != STS_DANE_APPLIES || d.finding.applied);
+	CHECK(what, !answered || d.finding.mx_secure == mx_secure);
 	CHECK(what,
 	    d.finding.state == STS_DANE_UNKNOWN ||
 		(d.finding.err == STS_OK && d.finding.ede == -1 &&
