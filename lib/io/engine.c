@@ -52,7 +52,7 @@ struct sts_wait {
 	struct sts_timer *timer;
 	struct sts_target target;
 	bool sure;   /* there is an answer already, should nothing new come in time */
-	bool again;  /* this is the second job that he waits for */
+	bool again;  /* this is not the first job that he waits for */
 	bool forced; /* a fetch that began before he asked is not his */
 	sts_on_outcome *on;
 	void *arg;
@@ -330,7 +330,10 @@ needs_another(const struct job *job, const struct sts_wait *w)
 
 	if (w->forced && l->start != STS_START_FORCED)
 		return trouble(job) == STS_OK;
-	return other && !w->again && trouble(job) == STS_OK &&
+	/* Of three ways to ask, one waits for a third journey. */
+	if (w->again && sts_target_eq(w->target, l->target))
+		return false;
+	return other && trouble(job) == STS_OK &&
 	    sts_lookup_due(&l->entry, l->domain, w->target, l->rules, sts_clock_now()) !=
 	    0;
 }

@@ -468,7 +468,7 @@ static struct asked {
 	enum sts_err err;
 	enum sts_hope hope;
 	bool live;
-	enum sts_dane_state dane[2]; /* plain; [host]:587 */
+	enum sts_dane_state dane[3]; /* plain; [host]:587; [host] */
 	uint16_t failures;
 } asked[MANY];
 
@@ -490,6 +490,7 @@ on_outcome(void *arg, const struct sts_outcome *outcome)
 	if (outcome->entry != NULL) {
 		a->dane[0] = sts_entry_dane(outcome->entry, STS_TARGET_PLAIN)->state;
 		a->dane[1] = sts_entry_dane(outcome->entry, SUBMISSION)->state;
+		a->dane[2] = sts_entry_dane(outcome->entry, BRACKETS)->state;
 	}
 	if (a->forgets != NULL)
 		sts_engine_forget(a->forgets->wait);
@@ -1037,6 +1038,19 @@ test_targets(void)
 	CHECK("the third", asked[2].told == 1 && asked[2].dane[1] == STS_DANE_APPLIES);
 	CHECK("one fetch", world.fetches == 1 && world.mxs == 1 && world.tlsas == 2);
 	end("targets");
+
+	begin_dane();
+	ask(&asked[0], "a.example");
+	ask_as(&asked[1], "a.example", SUBMISSION);
+	ask_as(&asked[2], "a.example", BRACKETS);
+	ask_as(&asked[3], "a.example", SUBMISSION);
+	run_until(MINUTE);
+	CHECK("three ways", asked[0].dane[0] == STS_DANE_APPLIES);
+	CHECK("three ways", asked[1].told == 1 && asked[1].dane[1] == STS_DANE_APPLIES);
+	CHECK("three ways", asked[2].told == 1 && asked[2].dane[2] == STS_DANE_APPLIES);
+	CHECK("three ways", asked[3].told == 1 && asked[3].dane[1] == STS_DANE_APPLIES);
+	CHECK("each asked for once", world.mxs == 1 && world.tlsas == 3);
+	end("three targets");
 }
 
 /* Told, one may forget another who waits for the next journey. */
