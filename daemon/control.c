@@ -151,6 +151,14 @@ control_uid(const struct control_guest *g)
 	return g->uid;
 }
 
+/* By handing the socket over, a service manager may have given it another mode. */
+static void
+deny(struct control_guest *g)
+{
+	(void)control_begin(g, "denied");
+	control_answer(g);
+}
+
 static void
 hand_over(struct control_guest *g, struct sts_str line)
 {
@@ -172,9 +180,7 @@ hand_over(struct control_guest *g, struct sts_str line)
 		return;
 	}
 	if (!g->may)
-		control_refuse(g,
-		    "root and the account of stsd may ask; others may once "
-		    "socket_group is set");
+		deny(g);
 	else
 		c->config.on(c->config.arg, g, verb, &words);
 }

@@ -18,6 +18,7 @@
  *	stsd-control/1 VERB ARGUMENT...
  *	stsd-control/1 ok WORD...
  *	stsd-control/1 none			there is no such thing
+ *	stsd-control/1 denied			this user may not ask
  *	stsd-control/1 error BYTES		a sentence that says why
  *
  * Words are names, decimal numbers, or bytes in base64: nothing needs escaping. Pure; a

@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "config.h"
+#include "control_line.h"
 #include "entry.h"
 #include "str.h"
 
@@ -26,6 +27,9 @@ enum query_control_err {
 
 struct query_control;
 
+/* How long who asks waits for what takes no time. */
+#define QUERY_CONTROL_WAIT_MS 1000
+
 /*
  * NULL with *err, and in why (size bytes) a sentence for people that also says what to
  * do. Nothing waits longer than a second here.
@@ -33,6 +37,20 @@ struct query_control;
 struct query_control *query_control_open(const struct config *config,
     enum query_control_err *err, char *why, size_t why_n);
 void query_control_close(struct query_control *c);
+
+/* As the daemon said when it was asked first. */
+const char *query_control_version(const struct query_control *c);
+int64_t query_control_now(const struct query_control *c);
+int64_t query_control_uptime(const struct query_control *c);
+
+/*
+ * One question: a line begun by control_put_start, which is ended and sent here, and is
+ * empty afterwards. OK: what stands after "ok", in views until the next question; else
+ * query_control_why says why. Waits wait_ms at most.
+ */
+enum query_control_err query_control_ask(struct query_control *c, struct sts_buf *request,
+    int64_t wait_ms, struct control_words *words);
+const char *query_control_why(const struct query_control *c);
 
 /* What the daemon keeps of a domain, as it would answer now. */
 struct query_cached {
@@ -44,6 +62,13 @@ struct query_cached {
 	char version[32]; /* the daemon's */
 };
 void query_cached_done(struct query_cached *cached);
+
+/* The same over a connection that is there: of a domain, and of an answer that brings an
+ * entry. */
+enum query_control_err query_control_entry(struct query_control *c, struct sts_str domain,
+    struct query_cached *cached);
+enum query_control_err query_control_take_entry(struct query_control *c,
+    struct control_words *words, struct query_cached *cached);
 
 /*
  * One question and no more, for whoever has a report to make: the cached state of a
