@@ -422,7 +422,7 @@ judge_missing(struct doctor_view *v, const struct plan *p)
 		(void)find_mended(v, p, PFX_NOT_ASKED, STS_STR_NONE,
 		    p->before < p->list.count
 			? doctor_format(v->doctor,
-			      "before %.*s, which would answer first",
+			      "it belongs before %.*s, which would answer first",
 			      DOCTOR_S(p->list.items[p->before].table.whole))
 			: STS_STR_NONE);
 	return !is_own;

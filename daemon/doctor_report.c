@@ -72,14 +72,15 @@ static void
 put_wrapped(struct sts_buf *to, const char *text)
 {
 	struct sts_str rest = sts_str_of(text), word;
-	size_t column = WIDTH;
+	size_t column = sizeof(INDENT) - 1;
 
-	while (rest.n > 0) {
+	sts_put_text(to, INDENT);
+	for (bool is_first = true; rest.n > 0; is_first = false) {
 		(void)sts_str_cut(&rest, ' ', &word);
-		if (column + 1 + word.n > WIDTH) {
-			sts_put_text(to, column == WIDTH ? INDENT : "\n" INDENT);
+		if (!is_first && column + 1 + word.n > WIDTH) {
+			sts_put_text(to, "\n" INDENT);
 			column = sizeof(INDENT) - 1;
-		} else {
+		} else if (!is_first) {
 			sts_put_char(to, ' ');
 			column++;
 		}
