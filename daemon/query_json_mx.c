@@ -149,13 +149,15 @@ write_encrypted(struct query_writer *w, const struct query_smtp *s)
 	query_time(w, "not_after", has ? not_after(s) : 0);
 }
 
-static void
-write_error(struct query_writer *w, const struct query_smtp *s)
+/* What went wrong first. */
+static struct sts_str
+error_of(const struct query_smtp *s)
 {
-	query_string_or_null(w, "error",
-	    s->why.n > 0	    ? s->why
-		: s->pkix_why.n > 0 ? s->pkix_why
-				    : s->dane_why);
+	if (s->guarded)
+		return STS_STR("not a public address, and not asked (allow_addresses)");
+	if (s->why.n > 0)
+		return s->why;
+	return s->pkix_why.n > 0 ? s->pkix_why : s->dane_why;
 }
 
 static void
@@ -181,7 +183,8 @@ write_seen(struct query_writer *w, const struct query_smtp *s,
 		query_smtp_put_tlsa(&tlsa, s);
 	query_made(w, "tlsa", &tlsa);
 	query_number_or_null(w, "ms", s->ms[STS_SMTP_DONE]);
-	write_error(w, s);
+	query_string_or_null(w, "error",
+	    ok && s->err == STS_SMTP_OK ? STS_STR_NONE : error_of(s));
 	query_close(w, '}');
 }
 
@@ -189,7 +192,8 @@ static void
 write_smtp(struct query_writer *w, const struct query_report *r,
     const struct query_mx *mx)
 {
-	bool testing = r->has_policy && r->policy.mode == STS_MODE_TESTING;
+	const struct sts_policy *policy = query_policy_in_force(r);
+	bool testing = policy != NULL && policy->mode == STS_MODE_TESTING;
 	enum query_smtp_level level = query_smtp_level_of(r->reply, testing);
 
 	if (r->smtp_count == 0)

@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "query_try.h"
 
-const char *
-query_summary(const struct query_report *r)
+static const char *
+protected_by_policy(const struct query_report *r)
 {
-	switch (r->verdict) {
-	case QUERY_DANE:
-		return r->overridden ? "PROTECTED by an override"
-				     : "PROTECTED by DANE, which comes before MTA-STS";
-	case QUERY_ENFORCE:
-		return r->overridden ? "PROTECTED by an override"
-				     : "PROTECTED by MTA-STS (enforce)";
-	case QUERY_TESTING:
-		return "NOT PROTECTED: MTA-STS is in mode testing";
-	case QUERY_DEFERRED:
-		if (r->overridden)
-			return "MAIL WILL BE DEFERRED by an override";
-		return query_report_is_stuck(r)
-		    ? "MAIL WILL BE DEFERRED: whether DANE comes first cannot be found out"
-		    : "MAIL WILL BE DEFERRED by MTA-STS (enforce)";
-	case QUERY_UNKNOWN:
-		return "UNKNOWN: it could not be found out now";
-	case QUERY_NONE:
-		break;
-	}
-	if (r->overridden)
-		return "NOT PROTECTED, by an override";
+	return r->from_cache
+	    ? "PROTECTED by MTA-STS (enforce), as the daemon has it cached"
+	    : "PROTECTED by MTA-STS (enforce)";
+}
+
+static const char *
+testing(const struct query_report *r)
+{
+	return r->from_cache
+	    ? "NOT PROTECTED: MTA-STS is in mode testing, as the daemon has it cached"
+	    : "NOT PROTECTED: MTA-STS is in mode testing";
+}
+
+static const char *
+deferred(const struct query_report *r)
+{
+	return query_report_is_stuck(r)
+	    ? "MAIL WILL BE DEFERRED: whether DANE comes first cannot be found out"
+	    : "MAIL WILL BE DEFERRED by MTA-STS (enforce)";
+}
+
+static const char *
+not_protected(const struct query_report *r)
+{
+	const struct sts_policy *policy = query_policy_in_force(r);
+
 	if (!r->is_domain)
 		return "NOT PROTECTED: not the name of a mail domain";
+	if (policy != NULL && policy->mode == STS_MODE_NONE)
+		return "NOT PROTECTED: MTA-STS is in mode none";
 	if (r->mx_err == STS_ERR_DNS_NXDOMAIN)
 		return "NOT PROTECTED: the domain does not exist";
-	if (r->has_policy && r->policy.mode == STS_MODE_NONE)
-		return "NOT PROTECTED: MTA-STS is in mode none";
 	if (r->has_host_fact)
 		return "NOT PROTECTED: its MTA-STS policy cannot be used";
 	if (r->record == STS_ERR_RECORD_MANY || r->record == STS_ERR_RECORD_SYNTAX)
@@ -39,52 +43,41 @@ query_summary(const struct query_report *r)
 	return "NOT PROTECTED: it publishes no MTA-STS";
 }
 
-/* The names of match=, which end at a blank or with the reply. */
-static struct sts_str
-names_of(struct sts_str reply)
+static const char *
+overridden(enum query_verdict verdict)
 {
-	struct sts_str head;
-
-	if (!sts_str_starts(reply, STS_STR("OK secure match=")))
-		return STS_STR_NONE;
-	(void)sts_str_cut(&reply, '=', &head);
-	(void)sts_str_cut(&reply, ' ', &head);
-	return head;
+	switch (verdict) {
+	case QUERY_DANE:
+	case QUERY_ENFORCE:
+		return "PROTECTED by an override";
+	case QUERY_DEFERRED:
+		return "MAIL WILL BE DEFERRED by an override";
+	case QUERY_TESTING:
+	case QUERY_NONE:
+	case QUERY_UNKNOWN:
+		break;
+	}
+	return "NOT PROTECTED, by an override";
 }
 
-/* As Postfix writes it, quoted for a shell. */
-static void
-put_next_hop(struct sts_buf *to, const struct sts_key *key)
+const char *
+query_summary(const struct query_report *r)
 {
-	sts_put_text(to, key->brackets ? "'[" : "");
-	sts_put(to, (struct sts_str){ key->domain, key->domain_n });
-	sts_put_text(to, key->brackets ? "]" : "");
-	if (key->port != 25) {
-		sts_put_char(to, ':');
-		sts_put_number(to, key->port);
+	if (r->overridden)
+		return overridden(r->verdict);
+	switch (r->verdict) {
+	case QUERY_DANE:
+		return "PROTECTED by DANE, which comes before MTA-STS";
+	case QUERY_ENFORCE:
+		return protected_by_policy(r);
+	case QUERY_TESTING:
+		return testing(r);
+	case QUERY_DEFERRED:
+		return deferred(r);
+	case QUERY_UNKNOWN:
+		return "UNKNOWN: it could not be found out now";
+	case QUERY_NONE:
+		break;
 	}
-	sts_put_text(to, key->brackets ? "'" : "");
-}
-
-void
-query_put_try(struct sts_buf *to, const struct query_report *r)
-{
-	struct sts_str names = names_of(r->reply), name;
-	bool more = names.n > 0 && r->verdict != QUERY_DEFERRED;
-
-	if (sts_str_eq(r->reply, STS_STR("OK dane-only"))) {
-		sts_put_text(to, "posttls-finger -c -l dane ");
-		put_next_hop(to, &r->key);
-	}
-	if (!more)
-		return;
-	sts_put_text(to,
-	    "posttls-finger -c -l secure -F "
-	    "/etc/ssl/certs/ca-certificates.crt ");
-	put_next_hop(to, &r->key);
-	while (more) {
-		more = sts_str_cut(&names, ':', &name);
-		sts_put_char(to, ' ');
-		sts_put(to, name);
-	}
+	return not_protected(r);
 }
