@@ -16,12 +16,13 @@ rules_of(const struct config *c)
 		.allow_count = c->allow_addresses.count };
 }
 
-enum { DANE = 1 << 0, BELIEVE = 1 << 1 };
+enum { DANE = 1 << 0, BELIEVE = 1 << 1, STRICT = 1 << 2 };
 
 uint32_t
 rules_pack(const struct sts_rules *rules)
 {
-	return (rules->dane ? DANE : 0) | (rules->believe ? BELIEVE : 0);
+	return (rules->dane ? DANE : 0) | (rules->believe ? BELIEVE : 0) |
+	    (rules->strict_testing ? STRICT : 0);
 }
 
 void
@@ -29,6 +30,8 @@ rules_unpack(struct sts_rules *rules, uint32_t packed)
 {
 	rules->dane = (packed & DANE) != 0;
 	rules->believe = (packed & BELIEVE) != 0;
+	/* What would be enforced needs DANE to be known, and nobody looks for it now. */
+	rules->strict_testing = rules->strict_testing && (packed & STRICT) != 0;
 }
 
 struct pf_reply_style

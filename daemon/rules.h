@@ -18,7 +18,8 @@ struct sts_rules rules_of(const struct config *c);
 /*
  * Those about DANE: an answerer goes by the rules of the resolver it asks, whose settings
  * may be younger (a reload) or whose servers may be others (resolv.conf). By its own it
- * would defer mail for a finding that nobody looks for.
+ * would defer mail for a finding that nobody looks for; for the same reason it enforces a
+ * testing policy only where its resolver does, too.
  */
 uint32_t rules_pack(const struct sts_rules *rules);
 void rules_unpack(struct sts_rules *rules, uint32_t packed);

@@ -132,6 +132,20 @@ def hup_settings(world):
         same(client.ask(domain.name), "OK may")
 
 
+@case("HUP: strict_testing no more, so nobody looks for DANE: who is connected waits for none")
+def hup_strict_testing(world):
+    world.dns.validates = True
+    before, after = world.domain(mode="testing"), world.domain(mode="testing")
+    stsd = world.stsd(strict_testing="yes", permissive_reply="notfound").start()
+    with stsd.client() as client:
+        same(client.ask(before.name), before.secure)
+        stsd.write_config(strict_testing="no")
+        stsd.signal(signal.SIGHUP)
+        wait.until(lambda: stsd.ask(before.name) == NOTFOUND, "the new setting")
+        same(client.ask(after.name), NOTFOUND)
+        same(client.ask(before.name), NOTFOUND)
+
+
 @case("HUP: overrides are read again")
 def hup_overrides(world):
     stsd = world.stsd()
