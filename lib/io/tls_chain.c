@@ -160,11 +160,11 @@ sts_tls_chain_name(const struct sts_tls_chain *c, size_t i, struct sts_str *name
 	return true;
 }
 
-/* A leading dot means to OpenSSL what it means to Postfix. */
+/* A leading dot means to OpenSSL what it means to Postfix; a NUL fits nothing. */
 bool
 sts_tls_chain_fits(const struct sts_tls_chain *c, struct sts_str name)
 {
-	return name.n > 0 && memchr(name.p, '\0', name.n) == NULL &&
+	return name.n > 0 &&
 	    X509_check_host(leaf_of(c), name.p, name.n,
 		X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
 }

@@ -63,9 +63,9 @@ struct scene {
 
 static struct query_mx mx;
 static struct query_host host;
-static struct query_tlsa tlsa;
+static struct query_tlsa tlsa[2]; /* the second one is of no use */
 static struct sts_str names[4];
-static char record[35] = "\3\1\1";
+static char record[35] = "\3\1\1", useless[35];
 
 static void
 make_report(struct query_report *r, const struct scene *scene)
@@ -84,11 +84,12 @@ make_report(struct query_report *r, const struct scene *scene)
 	r->mx_count = 1;
 	if (scene->made == 0)
 		return;
-	tlsa = (struct query_tlsa){ { record, sizeof(record) }, true };
+	tlsa[0] = (struct query_tlsa){ { record, sizeof(record) }, true };
+	tlsa[1] = (struct query_tlsa){ { useless, sizeof(useless) }, false };
 	host = (struct query_host){ .name = STS_STR(HOST),
 		.base = STS_STR(HOST),
-		.tlsa = &tlsa,
-		.tlsa_count = 1,
+		.tlsa = tlsa,
+		.tlsa_count = 2,
 		.state = STS_HOST_U };
 	r->hosts = &host;
 	r->host_count = 1;
@@ -151,6 +152,7 @@ static void
 set_record(const struct query_smtp *seen, int made)
 {
 	memcpy(record + 3, seen->certs[0].key.sha256, STS_SHA256);
+	memcpy(useless, record, sizeof(record));
 	record[3] = (char)(record[3] + (made == 2 ? 1 : 0));
 }
 
@@ -253,6 +255,7 @@ check_bound(struct query_probes *all)
 	for (int i = 0; i < QUERY_PROBES_MAX; i++)
 		query_probe_host(left, STS_STR(HOST), STS_STR_NONE, &server, 1);
 	query_probe_free(left);
+	query_probe_host(p, STS_STR(HOST), STS_STR_NONE, &server, 1);
 	wait_for(p);
 	took = sts_loop_ms(loop) - began;
 	CHECK("three rounds", took >= 3 * STAGE_MS && took < 3 * STAGE_MS + 1500);

@@ -45,6 +45,7 @@ static const struct row {
 	{ "whole", STS_SMTP_DONE, STS_SMTP_OK, 250, HOST, "" },
 	{ "incomplete", STS_SMTP_DONE, STS_SMTP_OK, 250, HOST, "" },
 	{ "stranger", STS_SMTP_DONE, STS_SMTP_OK, 250, HOST, "" },
+	{ "stranger-expired", STS_SMTP_DONE, STS_SMTP_OK, 250, HOST, "" },
 	{ "expired-whole", STS_SMTP_DONE, STS_SMTP_OK, 250, HOST, "" },
 	{ "partial", STS_SMTP_DONE, STS_SMTP_OK, 250, HOST, "" },
 	{ "bare", STS_SMTP_DONE, STS_SMTP_OK, 250, HOST, "" },
@@ -119,6 +120,9 @@ static const struct trust {
 	    true },
 	{ "stranger", STS_TLS_PKIX_UNTRUSTED, "the CA CN=Test other is not trusted", 2,
 	    HOST, true, true },
+	/* What is nearest to the server is said. */
+	{ "stranger-expired", STS_TLS_PKIX_EXPIRED, "the certificate expired 20", 2, HOST,
+	    true, true },
 	{ "partial", STS_TLS_PKIX_OK, "", 1, "m*.smtp.test", false, true },
 	{ "bare", STS_TLS_PKIX_OK, "", 1, HOST, true, true },
 };
