@@ -327,7 +327,8 @@ judge_mx(struct query_report *r)
 		query_find(f, r->mx_count == 0 ? QUERY_MX03 : QUERY_MX04, STS_STR_NONE,
 		    STS_STR_NONE);
 	for (size_t i = 0; i < r->mx_count; i++)
-		if (!sts_name_is_host(r->mx[i].host))
+		if (!sts_name_is_host(r->mx[i].host) ||
+		    sts_name_has_numeric_top(r->mx[i].host))
 			query_find(f, QUERY_MX07, r->mx[i].host, STS_STR_NONE);
 	if (r->mx_count > STS_MX_EXAMINED)
 		query_find(f, QUERY_MX09, STS_STR_NONE, STS_STR_NONE);
@@ -637,18 +638,21 @@ reply_of(struct query_report *r, const struct sts_answer *answer,
 	return query_kept(r, &b);
 }
 
-/* What the daemon says of itself, before it looks again. */
+/* What the daemon says by itself, where that is before it looks again. */
 static void
 set_reply_cached(struct query_report *r, const struct query_context *context)
 {
+	const struct query_known *k = &r->known;
 	struct sts_answer answer;
 	struct sts_str reply;
 
 	if (!r->has_cached || r->overridden)
 		return;
-	sts_answer(r->known.entry, domain_of(r), target_of(r), STS_HOPE_DONE,
-	    r->known.now, context->rules, &answer);
-	reply = reply_of(r, &answer, r->known.entry, PF_MAP_QUERY, r->known.now, context);
+	sts_answer(k->entry, domain_of(r), target_of(r), STS_HOPE_OPEN, k->now,
+	    context->rules, &answer);
+	if (answer.ask_first)
+		return;
+	reply = reply_of(r, &answer, k->entry, PF_MAP_QUERY, k->now, context);
 	if (!sts_str_eq(reply, r->reply))
 		r->reply_cached = reply;
 }

@@ -121,8 +121,11 @@ put_actions(struct sts_buf *to, const struct query_report *r,
 	sts_put_number(to, used);
 	sts_put_text(to, " of ");
 	sts_put_number(to, r->mx_count);
-	sts_put_text(to, r->mx_count == 1 ? " MX host, level " : " MX hosts, level ");
-	sts_put_text(to, r->mx[0].advice.level);
+	sts_put_text(to, r->mx_count == 1 ? " MX host" : " MX hosts");
+	if (strcmp(r->mx[0].advice.level, "default") != 0) {
+		sts_put_text(to, ", at level ");
+		sts_put_text(to, r->mx[0].advice.level);
+	}
 	sts_put_char(to, '\n');
 	for (size_t i = 0; i < r->mx_count; i++) {
 		put_action(to, &r->mx[i], width, look);
@@ -185,43 +188,72 @@ put_place(struct sts_buf *to, const struct query_finding *f, const char *indent)
 	sts_put_text(to, "^\n");
 }
 
-static void
-put_finding(struct sts_buf *to, const struct query_finding *f, const char *indent,
-    const struct query_look *look)
+/* Hosts and addresses stand in front of what is said of them, texts behind. */
+static bool
+is_about_text(const struct query_finding *f)
 {
-	static const char *const colors
-	    [] = { [QUERY_INFO] = BOLD, [QUERY_WARNING] = YELLOW, [QUERY_ERROR] = RED };
-	bool of_record = f->line == 0 && f->at > 0;
+	struct sts_str id = sts_str_of(f->id);
 
-	sts_put_text(to, indent);
-	put_colored(to, look, colors[f->severity], query_severity_text(f->severity));
-	query_put_gap(to, strlen(query_severity_text(f->severity)), 9);
-	sts_put_text(to, f->id);
-	query_put_gap(to, strlen(f->id), 8);
-	if (f->line > 0) {
-		sts_put_text(to, "line ");
-		sts_put_number(to, f->line);
-		if (f->at > 0) {
-			sts_put_text(to, ", column ");
-			sts_put_number(to, f->at);
-		}
+	return f->line > 0 || f->at > 0 || sts_str_starts(id, STS_STR("TXT")) ||
+	    sts_str_starts(id, STS_STR("RPT")) || sts_str_starts(id, STS_STR("CAC"));
+}
+
+static void
+put_line(struct sts_buf *to, const struct query_finding *f)
+{
+	if (f->line == 0)
+		return;
+	sts_put_text(to, "line ");
+	sts_put_number(to, f->line);
+	if (f->at > 0) {
+		sts_put_text(to, ", column ");
+		sts_put_number(to, f->at);
+	}
+	sts_put_text(to, ": ");
+}
+
+static void
+put_sentence(struct sts_buf *to, const struct query_finding *f, bool of_record)
+{
+	bool behind = is_about_text(f);
+
+	put_line(to, f);
+	if (f->object.n > 0 && !behind) {
+		sts_put_escaped(to, f->object);
 		sts_put_text(to, ": ");
 	}
 	sts_put_text(to, f->text);
 	if (of_record) {
-		sts_put_text(to, " at character ");
+		sts_put_text(to, ", at character ");
 		sts_put_number(to, f->at);
 	}
 	if (f->detail.n > 0) {
 		sts_put_text(to, ": ");
 		sts_put_escaped(to, f->detail);
 	}
-	if (f->object.n > 0 && !of_record) {
+	if (f->object.n > 0 && behind && !of_record) {
 		sts_put_text(to, " [");
 		sts_put_escaped(to, f->object);
 		sts_put_char(to, ']');
 	}
 	sts_put_char(to, '\n');
+}
+
+static void
+put_finding(struct sts_buf *to, const struct query_finding *f, const char *indent,
+    const struct query_look *look)
+{
+	static const char *const colors
+	    [] = { [QUERY_INFO] = BOLD, [QUERY_WARNING] = YELLOW, [QUERY_ERROR] = RED };
+	const char *severity = query_severity_text(f->severity);
+	bool of_record = f->line == 0 && f->at > 0;
+
+	sts_put_text(to, indent);
+	put_colored(to, look, colors[f->severity], severity);
+	query_put_gap(to, strlen(severity), 9);
+	sts_put_text(to, f->id);
+	query_put_gap(to, strlen(f->id), 8);
+	put_sentence(to, f, of_record);
 	if (of_record)
 		put_place(to, f, indent);
 	put_fix(to, f, indent);
