@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "query_cache.h"
 #include "query_client.h"
 #include "query_exit.h"
 #include "query_journey.h"
 #include "query_lint.h"
 #include "query_options.h"
+#include "query_postfix.h"
 #include "query_text.h"
 #include "site.h"
 #include "versions.h"
@@ -66,7 +68,7 @@ look_at_domains(const struct query_options *o, const struct query_look *look)
 
 /* The settings of stsd, from the same places; the running one knows what they come to. */
 static int
-ask(const struct query_options *o, const struct config *c)
+ask(const struct query_options *o, const struct config *c, const struct query_look *look)
 {
 	switch (o->what) {
 	case QUERY_REPLY:
@@ -74,6 +76,7 @@ ask(const struct query_options *o, const struct config *c)
 	case QUERY_HEALTH:
 		return query_health(o, c);
 	case QUERY_POSTFIX:
+		return query_postfix(o, c);
 	case QUERY_LIST:
 	case QUERY_SHOW:
 	case QUERY_REFRESH:
@@ -82,6 +85,7 @@ ask(const struct query_options *o, const struct config *c)
 	case QUERY_OVERRIDES:
 	case QUERY_EXPORT:
 	case QUERY_IMPORT:
+		return query_cache(o, c, look);
 	case QUERY_DOMAINS:
 	case QUERY_LINT_POLICY:
 	case QUERY_LINT_RECORD:
@@ -94,7 +98,7 @@ ask(const struct query_options *o, const struct config *c)
 }
 
 static int
-ask_daemon(const struct query_options *o)
+ask_daemon(const struct query_options *o, const struct query_look *look)
 {
 	struct config_sources sources = sources_of(o);
 	struct config_errors errors = { 0 };
@@ -104,7 +108,7 @@ ask_daemon(const struct query_options *o)
 	print_lines(&errors);
 	config_errors_done(&errors);
 	if (c != NULL)
-		status = ask(o, c);
+		status = ask(o, c, look);
 	config_free(c);
 	return status;
 }
@@ -128,7 +132,7 @@ run(const struct query_options *o)
 	case QUERY_OVERRIDES:
 	case QUERY_EXPORT:
 	case QUERY_IMPORT:
-		return ask_daemon(o);
+		return ask_daemon(o, &look);
 	case QUERY_LINT_POLICY:
 		return query_lint_policy(o, &look);
 	case QUERY_LINT_RECORD:
