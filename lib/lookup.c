@@ -457,8 +457,8 @@ look_at_hosts(struct sts_lookup *l, int64_t now)
 	unsigned needs = 0;
 
 	/* A refresh is for the policy: what it found out of DANE would be too old before
-	 * somebody asks. */
-	if (l->start == STS_START_REFRESH)
+	 * somebody asks, unless somebody does meanwhile. */
+	if (l->start == STS_START_REFRESH && !l->used)
 		due &= ~(unsigned)STS_NEED_TRUST;
 	if (fresh)
 		due = STS_NEED_TRUST | (l->target.brackets ? 0 : STS_NEED_MX);

@@ -425,23 +425,27 @@ set_deadline(const struct sts_wait *w)
 	return sts_timer_set(w->timer, w->asked_ms + wait - now_ms(w->job));
 }
 
-static void
-set_deadlines(struct job *job)
-{
-	for (const struct sts_wait *w = job->waits; w != NULL; w = w->next)
-		(void)set_deadline(w);
-}
-
 /* Is there an answer that only waits for DNS to confirm it? */
 static bool
-is_sure(const struct job *job, struct sts_target target)
+is_sure(const struct job *job, const struct sts_wait *w)
 {
 	const struct sts_lookup *l = &job->lookup;
 	struct sts_answer answer;
 	int64_t now = sts_clock_now();
 
-	sts_answer(&l->cached, l->domain, target, STS_HOPE_OPEN, now, l->rules, &answer);
-	return sts_entry_is_live(&l->cached, now) && answer.verdict != STS_VERDICT_TEMP;
+	sts_answer(&l->entry, l->domain, w->target, STS_HOPE_DONE, now, l->rules,
+	    &answer);
+	return !w->forced && sts_entry_is_live(&l->entry, now) &&
+	    answer.verdict != STS_VERDICT_TEMP;
+}
+
+static void
+set_deadlines(struct job *job)
+{
+	for (struct sts_wait *w = job->waits; w != NULL; w = w->next) {
+		w->sure = is_sure(job, w);
+		(void)set_deadline(w);
+	}
 }
 
 /* job: NULL when none can be made, which is told at the next turn of the loop. */
@@ -451,7 +455,7 @@ join(struct sts_wait *w, struct job *job)
 	w->job = job;
 	w->next = NULL;
 	if (job != NULL) {
-		w->sure = !w->forced && is_sure(job, w->target);
+		w->sure = is_sure(job, w);
 		w->next = job->waits;
 		job->waits = w;
 	}
@@ -1111,6 +1115,21 @@ join_job(struct sts_engine *e, struct sts_str domain, struct sts_target target,
 	return job;
 }
 
+/* A refresh leaves DANE to whoever asks: one asks now, and must not wait for its fetch. */
+static void
+use(struct job *job, struct sts_target target)
+{
+	struct sts_lookup *l = &job->lookup;
+
+	if (l->start == STS_START_REFRESH && !l->used) {
+		l->target = target;
+		/* Where the policy host's addresses are awaited, they drive it on. */
+		if (!awaits(job, STS_NEED_HOST))
+			(void)sts_timer_set(job->step, 0);
+	}
+	l->used = true;
+}
+
 struct sts_wait *
 sts_engine_ask(struct sts_engine *e, struct sts_str domain, struct sts_target target,
     enum sts_start start, int64_t wait_ms, sts_on_outcome *on, void *arg)
@@ -1135,7 +1154,8 @@ sts_engine_ask(struct sts_engine *e, struct sts_str domain, struct sts_target ta
 		return NULL;
 	}
 	if (w->job != NULL) {
-		w->job->lookup.used |= start == STS_START_ASKED;
+		if (start == STS_START_ASKED)
+			use(w->job, target);
 		w->job->then_forced |=
 		    w->forced && w->job->lookup.start != STS_START_FORCED;
 	}

@@ -1166,6 +1166,27 @@ test_dane_late(void)
 	end("dane late");
 }
 
+/* A refresh that drags on keeps nobody from knowing whether DANE applies. */
+static void
+test_dane_beside_refresh(void)
+{
+	begin_dane();
+	know("a.example");
+	CHECK("refresh", sts_engine_refresh(engine) == 0);
+	run_until((kept[0].due - BEGINNING) * 1000 - 1);
+	world.fetch_ms = 30000;
+	world.tlsas = 0;
+	run_until(world.ms + 100);
+	CHECK("runs", stats().fetches == 1 && world.fetches == 2);
+	CHECK("for the policy alone", world.tlsas == 0);
+	ask(&asked[0], "a.example");
+	run_until(world.ms + 29000);
+	CHECK("found out", asked[0].told == 1 && asked[0].dane[0] == STS_DANE_APPLIES);
+	CHECK("in time", asked[0].ms <= (kept[0].due - BEGINNING) * 1000 + 2100);
+	CHECK("once", world.tlsas == 1);
+	end("DANE beside a refresh");
+}
+
 /* What was secure and is not any more makes the resolver prove itself first. */
 static void
 test_trust_again(void)
@@ -1256,6 +1277,7 @@ main(void)
 	test_forced();
 	test_changed();
 	test_dane_late();
+	test_dane_beside_refresh();
 	test_trust_again();
 	test_selftest();
 	test_free();
