@@ -196,6 +196,27 @@ why_unreachable(const struct query_host *h)
 	    : NULL;
 }
 
+/* What --smtp saw of it counts more than what could be guessed. */
+static void
+correct(const struct query_report *r, const struct query_mx *mx, struct query_advice *a)
+{
+	enum query_smtp_level level =
+	    query_smtp_level_of(r->reply, r->verdict == QUERY_TESTING);
+	bool seen = false;
+
+	for (size_t i = 0; i < r->smtp_count; i++) {
+		const struct query_smtp *s = &r->smtp[i];
+
+		if (!sts_str_eq_nocase(s->host, mx->host))
+			continue;
+		if (s->guarded || query_smtp_is_fine(s, level))
+			return;
+		seen = true;
+	}
+	if (seen)
+		give(a, QUERY_ACTION_SKIP, "for what its server is like now (see SMTP)");
+}
+
 static void
 advise_host(const struct query_report *r, struct query_mx *mx, bool patterns)
 {
@@ -213,6 +234,8 @@ advise_host(const struct query_report *r, struct query_mx *mx, bool patterns)
 		advise_dane(mx->seen, a);
 	else
 		advise_open(a->level, a);
+	if (a->action == QUERY_ACTION_USE)
+		correct(r, mx, a);
 }
 
 /*
