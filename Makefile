@@ -21,7 +21,8 @@ DEPS       = gcc make pkg-config libc6-dev libevent-dev libc-ares-dev libcurl4-o
              libssl-dev liblmdb-dev libidn2-dev ca-certificates
 DEPS_DEMO  = postfix python3 openssl iproute2 util-linux
 DEPS_CHECK = $(DEPS_DEMO) nsd unbound nginx-light procps binutils clang clang-format \
-             clang-tidy libclang-rt-dev mandoc shellcheck debootstrap
+             clang-tidy libclang-rt-dev mandoc shellcheck debootstrap ldnsutils \
+             python3-jsonschema bash-completion
 
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
        -Wswitch-enum -Wformat=2 -Wvla -Wundef
@@ -140,7 +141,8 @@ deps-check: ; @echo $(DEPS_CHECK)
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/stsd \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
-	    $(DESTDIR)$(SYSCONFDIR)/stsd $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
+	    $(DESTDIR)$(SYSCONFDIR)/stsd $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
+	    $(DESTDIR)$(COMPLETIONDIR)
 	install -m 755 $(B)/stsd $(DESTDIR)$(SBINDIR)/stsd
 	install -m 755 $(B)/stsd-query $(DESTDIR)$(BINDIR)/stsd-query
 	install -m 755 $(B)/stsd-resolver $(DESTDIR)$(LIBEXECDIR)/stsd/stsd-resolver
@@ -151,13 +153,15 @@ install: all
 	    install -m 644 daemon/stsd.conf $(DESTDIR)$(SYSCONFDIR)/stsd/stsd.conf
 	sed 's|@SBINDIR@|$(SBINDIR)|' daemon/stsd.service.in >$(DESTDIR)$(UNITDIR)/stsd.service
 	install -m 644 daemon/stsd.sysusers $(DESTDIR)$(SYSUSERSDIR)/stsd.conf
+	install -m 644 daemon/stsd-query.bash $(DESTDIR)$(COMPLETIONDIR)/stsd-query
 	[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers >/dev/null || systemd-sysusers
 # The configuration and the cache stay: they are the administrator's.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/stsd $(DESTDIR)$(BINDIR)/stsd-query \
 	    $(DESTDIR)$(LIBEXECDIR)/stsd/stsd-resolver $(DESTDIR)$(MANDIR)/man8/stsd.8 \
 	    $(DESTDIR)$(MANDIR)/man5/stsd.conf.5 $(DESTDIR)$(MANDIR)/man1/stsd-query.1 \
-	    $(DESTDIR)$(UNITDIR)/stsd.service $(DESTDIR)$(SYSUSERSDIR)/stsd.conf
+	    $(DESTDIR)$(UNITDIR)/stsd.service $(DESTDIR)$(SYSUSERSDIR)/stsd.conf \
+	    $(DESTDIR)$(COMPLETIONDIR)/stsd-query
 	rmdir $(DESTDIR)$(LIBEXECDIR)/stsd 2>/dev/null || true
 
 clean: ; rm -rf build

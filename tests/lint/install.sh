@@ -8,7 +8,8 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 make -s -j2 B="$place/build" all >/dev/null
 make -s -j2 B="$place/build" PREFIX="$place/usr" SYSCONFDIR="$place/etc" \
-    UNITDIR="$place/units" SYSUSERSDIR="$place/sysusers" install >/dev/null
+    UNITDIR="$place/units" SYSUSERSDIR="$place/sysusers" \
+    COMPLETIONDIR="$place/completions" install >/dev/null
 "$place/usr/sbin/stsd" -V | grep -q libcurl || {
 	echo "the installed stsd does not find its resolver"
 	exit 1
@@ -18,8 +19,9 @@ make -s -j2 B="$place/build" PREFIX="$place/usr" SYSCONFDIR="$place/etc" \
 	exit 1
 }
 make -s B="$place/build" PREFIX="$place/usr" SYSCONFDIR="$place/etc" \
-    UNITDIR="$place/units" SYSUSERSDIR="$place/sysusers" uninstall >/dev/null
-left=$(cd "$place" && find usr etc units sysusers -type f)
+    UNITDIR="$place/units" SYSUSERSDIR="$place/sysusers" \
+    COMPLETIONDIR="$place/completions" uninstall >/dev/null
+left=$(cd "$place" && find usr etc units sysusers completions -type f)
 [ "$left" = etc/stsd/stsd.conf ] || {
 	echo "uninstall left: $left"
 	exit 1
