@@ -43,11 +43,9 @@ fail(struct query_control *c, enum query_control_err err, const char *what,
 {
 	struct sts_buf text = { .limit = sizeof(c->why) - 1 };
 
-	for (size_t i = 0; c->path[i] != '\0'; i++)
-		sts_put_escaped(&text, (struct sts_str){ c->path + i, 1 });
+	sts_put_escaped(&text, sts_str_of(c->path));
 	sts_put_text(&text, ": ");
-	for (size_t i = 0; what[i] != '\0'; i++)
-		sts_put_escaped(&text, (struct sts_str){ what + i, 1 });
+	sts_put_escaped(&text, sts_str_of(what));
 	sts_put_text(&text, advice);
 	if (text.n > 0)
 		memcpy(c->why, text.p, text.n);
