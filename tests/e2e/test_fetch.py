@@ -10,7 +10,7 @@ from lab.world import DEAD4, DEAD6, WEB, WEB6, WEB_NOBODY, WEB_PRIVATE, WEB_SILE
 
 NOTFOUND = "NOTFOUND "
 LATER = 90  # seconds: past the minute in which no domain is fetched twice
-GOOD = ("good", "charset", "chunked", "interim", "full", "extended")
+GOOD = ("good", "charset", "chunked", "interim", "full", "extended", "late-clock")
 BAD = [how for how in HOWS if how not in GOOD]
 CERTIFICATES = ("expired", "early", "stranger", "self", "cn-only", "client")
 

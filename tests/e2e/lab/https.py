@@ -36,6 +36,15 @@ def _good(sock, host):
     sock.sendall(response(host.policy))
 
 
+def _late_clock(sock, host):
+    sock.sendall(response(host.policy, extra=["Date: Tue, 01 Jan 2019 00:00:00 GMT"]))
+
+
+def _page(sock, _host):
+    sock.sendall(response(b"<!DOCTYPE html>\n<html><body>Welcome!</body></html>\n",
+                          media_type="text/html"))
+
+
 def _status(line, **more):
     def serve(sock, host):
         sock.sendall(response(host.policy, status=line, **more))
@@ -135,6 +144,8 @@ def _redirect(code):
 
 HOWS = {
     "good": _good,
+    "late-clock": _late_clock,
+    "page": _page,
     "charset": _media("Text/Plain; charset=utf-8; x=y"),
     "chunked": _chunked,
     "interim": lambda s, h: s.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" + response(h.policy)),

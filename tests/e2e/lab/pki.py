@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Certificates, made by the openssl command. One key serves all leaves: it is faster."""
+import hashlib
 import os
 import subprocess
 import threading
@@ -15,6 +16,7 @@ class Pki:
         self.key = folder + "/leaf.key"
         self._authority("ca")
         self._authority("stranger")
+        self._intermediate()
         self._openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key)
         os.chmod(self.key, 0o644)  # read by nginx and others that drop their privileges
 
@@ -26,13 +28,25 @@ class Pki:
 
     def _authority(self, name):
         self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                      "-nodes", "-keyout", name + ".key", "-out", name + ".pem", "-days", "30",
+                      "-nodes", "-keyout", name + ".key", "-out", name + ".pem", "-days", "90",
                       "-subj", f"/CN=Test {name}")
+
+    def _intermediate(self):
+        """An authority below the one that is trusted."""
+        with open(self.folder + "/between.cnf", "w", encoding="utf-8") as config:
+            config.write("[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=Test between\n"
+                         "[ext]\nbasicConstraints=critical,CA:TRUE\n")
+        self._openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                      "-nodes", "-keyout", "between.key", "-out", "between.csr", "-config",
+                      "between.cnf")
+        self._openssl("x509", "-req", "-in", "between.csr", *self._signer("good"), "-days", "80",
+                      "-extfile", "between.cnf", "-extensions", "ext", "-out", "between.pem")
 
     def leaf(self, names, kind="good"):
         """A PEM file with the certificate of these DNS names. kind: good, expired, early,
-        stranger (of an authority nobody trusts), self (signed by itself), cn-only,
-        client (for TLS clients only)."""
+        soon (it expires in ten days), stranger (of an authority nobody trusts), self (signed
+        by itself), chain (of an intermediate authority, sent along), incomplete (the same, not
+        sent along), cn-only, client (for TLS clients only)."""
         names = tuple(names)
         with self._lock:
             made = self._made.get((names, kind))
@@ -56,15 +70,39 @@ class Pki:
             self._dated(stem, kind)
         else:
             signer = ["-signkey", self.key] if kind == "self" else self._signer(kind)
-            self._openssl("x509", "-req", "-in", stem + ".csr", *signer, "-days", "10",
+            days = "10" if kind == "soon" else "60"
+            self._openssl("x509", "-req", "-in", stem + ".csr", *signer, "-days", days,
                           "-extfile", stem + ".cnf", "-extensions", "ext", "-out",
                           stem + ".pem")
+        if kind == "chain":
+            self._append(stem + ".pem", self.folder + "/between.pem")
         return stem + ".pem"
 
     @staticmethod
+    def _append(to, more):
+        with open(to, "a", encoding="ascii") as whole, open(more, encoding="ascii") as rest:
+            whole.write(rest.read())
+
+    @staticmethod
     def _signer(kind):
-        authority = "stranger" if kind == "stranger" else "ca"
+        authority = {"stranger": "stranger", "chain": "between",
+                     "incomplete": "between"}.get(kind, "ca")
         return ["-CA", authority + ".pem", "-CAkey", authority + ".key", "-CAcreateserial"]
+
+    def tlsa(self, names, usage=3, selector=1, kind="good"):
+        """The record (USAGE SELECTOR 1) of a leaf, or of the authority that is trusted."""
+        pem = self.leaf(names, kind) if usage == 3 else self.ca_file
+        form = {0: ["x509", "-in", pem, "-outform", "DER"],
+                1: ["x509", "-in", pem, "-noout", "-pubkey"]}[selector]
+        out = self._read(*form)
+        if selector == 1:
+            out = self._read("pkey", "-pubin", "-outform", "DER", text=out)
+        return (usage, selector, 1, hashlib.sha256(out).digest())
+
+    @staticmethod
+    def _read(*words, text=None):
+        return subprocess.run(["openssl", *words], input=text, check=True,
+                              stdout=subprocess.PIPE).stdout
 
     def _dated(self, stem, kind):
         """Only the ca command of OpenSSL 3.0 can put a certificate into another year."""

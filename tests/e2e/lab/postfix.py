@@ -115,7 +115,8 @@ class Postfix:
 
     def send(self, recipient):
         """Hands a mail over; Postfix does the rest."""
-        subprocess.run([*self._there, "sendmail", "-C", self.folder + "/etc", "-f", "sender@sender.test",
+        subprocess.run([*self._there, "sendmail", "-C", self.folder + "/etc", "-f",
+                        "sender@sender.test",
                         recipient], input=b"Subject: test\n\nHello\n", check=True,
                        stderr=subprocess.PIPE)
 
