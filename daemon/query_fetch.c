@@ -19,6 +19,8 @@
 #define EXPIRES_SOON (14 * DAY)
 /* Some certificates live six days, and are renewed when half of them have gone. */
 #define EXPIRES_NOW (3 * DAY)
+/* Of two clocks, beside what a fetch may take. */
+#define CLOCK_SLACK 300
 
 static enum query_id
 id_of_certificate(const struct sts_tls_report *tls)
@@ -179,6 +181,21 @@ judge_families(struct query_report *r)
 		}
 }
 
+/* Which of the two clocks is right nobody can say; but ours is what dates are held
+ * against. */
+static void
+judge_clock(struct query_report *r, int64_t now)
+{
+	int64_t behind = r->fetch.date - now;
+	struct sts_buf b = { 0 };
+
+	if (r->fetch.date == 0 || (behind < CLOCK_SLACK && behind > -CLOCK_SLACK))
+		return;
+	sts_put_text(&b, behind > 0 ? "ours is behind by " : "ours is ahead by ");
+	query_put_span(&b, behind > 0 ? behind : -behind);
+	query_find(&r->findings, QUERY_ENV07, STS_STR_NONE, query_kept(r, &b));
+}
+
 static void
 put_ms(struct sts_buf *to, const char *what, int64_t ms)
 {
@@ -225,6 +242,7 @@ query_judge_fetch(struct query_report *r, const struct sts_entry *entry,
 	if (r->fetch.err == STS_OK)
 		judge_expiry(r, context->now);
 	judge_families(r);
+	judge_clock(r, context->now);
 	if (context->verbose)
 		tell_times(r);
 }

@@ -565,6 +565,7 @@ static void
 tell_attempt(struct sts_fetched *fetched, const struct attempt *a)
 {
 	fetched->status = a->response.status;
+	fetched->date = a->response.date;
 	fetched->media_type = sts_buf_str(&a->response.type);
 	fetched->address = a->address;
 	fetched->has_address = true;

@@ -44,7 +44,8 @@ struct sts_fetched {
 	struct sts_str body; /* when OK */
 	long status;	     /* HTTP status, 0 before one came */
 	struct sts_str media_type; /* Content-Type as sent; empty: none */
-	struct sts_addr address;   /* the one that decided, or the last tried */
+	int64_t date; /* the server's clock, seconds since 1970; 0: it did not say */
+	struct sts_addr address; /* the one that decided, or the last tried */
 	bool has_address;
 	struct sts_tls_report tls; /* protocol, chain and names seen */
 	int64_t connect_ms, tls_ms, first_byte_ms, total_ms; /* -1: not reached */

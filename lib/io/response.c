@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "bounds.h"
+#include "httpdate.h"
 
 #define QUOTE_MAX 200
 
@@ -100,6 +101,8 @@ read_field(struct sts_response *r, struct sts_str name, struct sts_str value)
 			r->bad_frame = true;
 	} else if (sts_str_eq_nocase(name, STS_STR("location")))
 		keep(r, &r->location, value);
+	else if (sts_str_eq_nocase(name, STS_STR("date")))
+		(void)sts_http_date(value, &r->date);
 }
 
 static void

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "buf.h"
 #include "err.h"
@@ -24,6 +25,7 @@ struct sts_response {
 	    why;     /* a sentence with NUL, escaped; empty when there was no memory */
 	long status; /* of the latest status line; 0: none yet */
 	struct sts_buf type; /* Content-Type */
+	int64_t date;	     /* the server's clock (Date), seconds since 1970; 0: none */
 	struct sts_buf body;
 	bool whole; /* all headers are here: what follows is body, or trailers */
 

@@ -26,7 +26,7 @@
  *	policy-host ERROR|ADDRESS...
  *	policy LINE                    more lines: more lines; policy-times N LINE
  *	fetch ERROR WHY                fetch-tls ... (lib/err.h); with these:
- *	status N, type TEXT, verify N CHAIN, expires DAYS, connect MS, from ADDRESS
+ *	status N, type TEXT, verify N CHAIN, expires DAYS, connect MS, date SECONDS (ahead), from ADDRESS
  *	stray                          a policy without a record
  *	aside tlsrpt|domain|record ERROR|TEXT
  *	aside-alias tlsrpt|domain|record TARGET
@@ -426,6 +426,12 @@ read_connect(struct facts *f, struct sts_str rest)
 }
 
 static void
+read_date(struct facts *f, struct sts_str rest)
+{
+	f->fetched.date = NOW + number_of(rest);
+}
+
+static void
 read_from(struct facts *f, struct sts_str rest)
 {
 	(void)read_addresses(rest, &f->fetched.address);
@@ -732,6 +738,7 @@ static const struct {
 	{ "verify", read_verify },
 	{ "expires", read_expires },
 	{ "connect", read_connect },
+	{ "date", read_date },
 	{ "from", read_from },
 	{ "stray", read_stray },
 	{ "aside", read_aside },
