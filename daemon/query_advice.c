@@ -328,29 +328,43 @@ risk_of(const struct query_report *r)
 	       "settings ask for more";
 }
 
-static bool
-skips_any(const struct query_report *r)
+/* NULL: it is not skipped, or without a word. */
+static const char *
+log_line_of(const struct query_mx *mx)
 {
-	for (size_t i = 0; i < r->mx_count; i++)
-		if (r->mx[i].advice.action == QUERY_ACTION_SKIP)
-			return true;
-	return false;
+	if (mx->advice.action != QUERY_ACTION_SKIP)
+		return NULL;
+	if (mx->advice.skipped_late)
+		return "MX name '...' does not match STS MX pattern (3.10.6 and later)";
+	if (!is_level(mx->advice.level, "dane-only") || mx->seen == NULL)
+		return NULL;
+	switch (mx->seen->state) {
+	case STS_HOST_X:
+		return "TLSA records unusable";
+	case STS_HOST_N:
+		return "no TLSA records found";
+	case STS_HOST_F:
+		return "TLSA lookup error";
+	case STS_HOST_U:
+	case STS_HOST_WAITS:
+	case STS_HOST_LEFT_OUT:
+		break;
+	}
+	return NULL;
 }
 
 const char *
 query_log_line(const struct query_report *r)
 {
-	const char *level = query_level_of(r->reply);
+	const char *line = NULL;
 
 	if (sts_str_starts(r->reply, STS_STR("TEMP")))
 		return "client TLS configuration problem";
 	if (matches_nothing(r))
 		return "Server certificate not verified";
-	if (!skips_any(r))
-		return NULL;
-	if (asks_for_names(level))
-		return "MX name '...' does not match STS MX pattern (3.10.6 and later)";
-	return is_level(level, "dane-only") ? "no TLSA records found" : NULL;
+	for (size_t i = 0; i < r->mx_count && line == NULL; i++)
+		line = log_line_of(&r->mx[i]);
+	return line;
 }
 
 void

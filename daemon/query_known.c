@@ -6,8 +6,8 @@
 #include "query_judge.h"
 
 #define MINUTE 60
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
+#define HOUR 3600
+#define DAY 86400
 
 struct sts_str
 query_kept(struct query_report *r, struct sts_buf *b)

@@ -218,6 +218,20 @@ start(struct query_report *r, const char *word)
 	r->is_domain = sts_key_parse(sts_str_of(word), &r->key) == STS_OK;
 }
 
+/* Nothing but host names gets into what people paste into a shell. */
+static bool
+is_safe_for_shell(struct sts_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (strchr(
+			"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			" ./:'[]-",
+			s.p[i]) == NULL ||
+		    s.p[i] == '\0')
+			return false;
+	return true;
+}
+
 static void
 test_cases(void)
 {
@@ -238,6 +252,8 @@ test_cases(void)
 		CHECK(what, sts_str_eq(r.reply, sts_str_of(cases[i].reply)));
 		check_ids(what, &r, cases[i].ids);
 		check_writers(what, &r);
+		CHECK(what,
+		    is_safe_for_shell(r.proof) && is_safe_for_shell(r.proof_by_host));
 		query_report_done(&r);
 	}
 }
@@ -263,23 +279,86 @@ test_without_journey(void)
 	query_report_done(&r);
 }
 
-/* What a stranger publishes arrives escaped. */
+#define EVIL STS_STR("\x1b[31m\xe2\x80\xae\"\r\n\x9b$(id)`;'\\\0\xff")
+
+static void
+tell_evil_asides(struct query_report *r, struct sts_str text)
+{
+	static struct sts_dns_answer answer;
+
+	answer = (struct sts_dns_answer){ .ede = -1,
+		.final_name = text,
+		.chain = 1,
+		.count = 1 };
+	answer.rr[0].data = text;
+	for (int i = 0; i < QUERY_ASIDES; i++)
+		query_report_aside(r, (enum query_aside)i, &answer, 1);
+}
+
+static void
+tell_evil_fetch(struct query_report *r)
+{
+	struct sts_addr address = { { 192, 0, 2, 1 }, false };
+	struct sts_fact fact = { .addresses = &address, .count = 1, .ede = -1 };
+	struct sts_fetched fetched = { .err = STS_ERR_FETCH_MEDIA_TYPE,
+		.why = "an evil \x1b[31m media type",
+		.media_type = EVIL,
+		.status = 200 };
+
+	query_report_fact(r, STS_NEED_HOST, &fact, 1);
+	query_report_fetched(r, &fetched);
+	fact = (struct sts_fact){ .ede = -1, .body = EVIL };
+	query_report_fact(r, STS_NEED_POLICY, &fact, 1);
+}
+
+/* What a stranger publishes arrives escaped, wherever he does. */
 static void
 test_escapes(void)
 {
+	static const struct sts_str texts[] = { STS_STR("v=STSv1; id=\x1b[31m\"\r\n"),
+		STS_STR("v=STSv1; id=1;"), STS_STR("v=TLSRPTv1; rua=\x9b[31m,x"), EVIL };
+	static const uint16_t preferences[] = { 1, 2, 3, 4 };
 	struct query_context context = CONTEXT;
-	struct sts_str evil = STS_STR("v=STSv1; id=\x1b[31m\"\r\n");
-	struct sts_fact fact = { .texts = &evil, .count = 1, .ede = -1 };
+	struct query_known known = { .err = QUERY_CONTROL_TROUBLE,
+		.why = EVIL,
+		.version = EVIL };
+	struct query_smtp smtp = { .host = EVIL,
+		.used = true,
+		.stage = STS_SMTP_GREETING,
+		.err = STS_SMTP_GARBAGE,
+		.text = EVIL,
+		.banner = EVIL };
 	static struct sts_entry entry;
-	struct query_report r;
 
-	start(&r, "dom.example");
-	query_report_fact(&r, STS_NEED_RECORD, &fact, 1);
-	entry =
-	    (struct sts_entry){ .record_at = NOW, .record_err = STS_ERR_RECORD_SYNTAX };
-	query_report_conclude(&r, STS_OK, STS_HOPE_DONE, &entry, &context);
-	check_writers("escapes", &r);
-	query_report_done(&r);
+	context.verbose = true;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct sts_fact fact = { .texts = texts,
+			.preferences = preferences,
+			.count = 4,
+			.ede = -1 };
+		struct query_report r;
+
+		start(&r, "dom.example");
+		query_report_fact(&r, STS_NEED_MX, &fact, 1);
+		fact.texts = &texts[i];
+		fact.count = 1;
+		query_report_fact(&r, STS_NEED_RECORD, &fact, 1);
+		tell_evil_asides(&r, texts[i]);
+		tell_evil_fetch(&r);
+		query_report_known(&r, &known);
+		entry = (struct sts_entry){ .record_at = NOW,
+			.record_err = STS_ERR_RECORD_SYNTAX,
+			.fetched = NOW,
+			.max_age = 86400,
+			.mode = STS_MODE_ENFORCE,
+			.policy = STS_STR(ENFORCE "mx: *.b.c\n") };
+		query_report_conclude(&r, STS_OK, STS_HOPE_DONE, &entry, &context);
+		CHECK("escapes", r.findings.count > 5 && is_safe_for_shell(r.proof));
+		check_writers("escapes", &r);
+		query_report_smtp(&r, &smtp, 1, &context);
+		check_writers("escapes", &r);
+		query_report_done(&r);
+	}
 }
 
 int
