@@ -310,15 +310,13 @@ write_tlsrpt(struct query_writer *w, const struct query_report *r)
 	query_close(w, '}');
 }
 
-/* No fetch before then: after a failure, or after any. 0: none of that is so. */
+/* Nothing is fetched before then, since the last fetch failed. 0: it may be. */
 static int64_t
 backoff_of(const struct sts_entry *e, int64_t now)
 {
-	int64_t until = e->tried == 0 ? 0 : e->tried + STS_FETCH_GAP;
+	int64_t until = e->failed_at + STS_FAILURE_GAP;
 
-	if (e->failures > 0 && e->failed_at + STS_FAILURE_GAP > until)
-		until = e->failed_at + STS_FAILURE_GAP;
-	return until > now ? until : 0;
+	return e->failures > 0 && until > now ? until : 0;
 }
 
 static void
