@@ -487,8 +487,7 @@ doctor_examine(struct doctor *d, const struct doctor_postfix *postfix,
 	d->version = pf_postconf_version(d->version_text);
 	list_views(d);
 	if (d->version < PF_VERSION(2, 10, 0)) {
-		(void)doctor_find(&d->views[0], PFX_TOO_OLD, "mail_version",
-		    STS_STR_NONE);
+		(void)doctor_find(&d->views[0], PFX_TOO_OLD, NULL, STS_STR_NONE);
 		return;
 	}
 	judge_directory(&d->views[0]);

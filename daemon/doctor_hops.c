@@ -83,8 +83,7 @@ static void
 say_hops(struct doctor_view *v, const char *setting, struct sts_str list)
 {
 	if (list.n > 0)
-		(void)doctor_find(v, PFX_NEXT_HOPS, setting,
-		    doctor_format(v->doctor, "looked up: %.*s", DOCTOR_S(list)));
+		(void)doctor_find(v, PFX_NEXT_HOPS, setting, list);
 }
 
 static void

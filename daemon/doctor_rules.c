@@ -298,8 +298,7 @@ judge_servername(struct doctor_view *v)
 	bool sends = v->doctor->stsd->config->servername;
 
 	if (sends && v->doctor->version < PF_VERSION(3, 4, 0))
-		doctor_set_stsd(v,
-		    doctor_find(v, PFX_SERVERNAME, "mail_version", STS_STR_NONE),
+		doctor_set_stsd(v, doctor_find(v, PFX_SERVERNAME, NULL, STS_STR_NONE),
 		    "servername", STS_STR("no"));
 	else if (!sends && name.n > 0 && !is(name, "hostname"))
 		doctor_set(v, doctor_find(v, PFX_SNI, setting, STS_STR_NONE), setting,

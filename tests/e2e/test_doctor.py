@@ -118,7 +118,7 @@ JAILED = "jailed unix - - y - - smtp\n"
      "", {}, ["PFX01", "PFX19", "PFX24"]),
     ("tables of one's own", "3.7",
      {"mine": "inline:{ { a.example = it's }, b.example=may }",
-      "smtp_tls_policy_maps": "$mine, regexp:{f}/few pcre:{f}/all"}, "", {}, ["PFX01"]),
+      "smtp_tls_policy_maps": "$mine, regexp:{f}/few regexp:{f}/all"}, "", {}, ["PFX01"]),
     ("QUERYwithTLSRPT", "3.7", {"smtp_tls_policy_maps": WITH}, "", {}, ["PFX02"]),
     ("a map that is none", "3.7", {"smtp_tls_policy_maps": STSD + "query"}, "", {}, ["PFX05"]),
     ("another port", "3.7", {"smtp_tls_policy_maps": "socketmap:inet:127.0.0.1:8641:QUERY"},
@@ -294,7 +294,7 @@ def no_postfix(world):
     contains(told.err, "/nowhere")
 
 
-@case("another service at the address, and a stsd that is down")
+@case("a stsd that is down")
 def silent(world):
     ward = Ward(world, "3.7", {})
     ward.stsd.stop()

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 from . import namespace, wait
 
@@ -82,6 +83,8 @@ class Postfix:
         self._main.update(settings)
         with open(self.folder + "/etc/main.cf", "w", encoding="utf-8") as file:
             file.writelines(f"{name} = {value}\n" for name, value in self._main.items())
+        # Postfix waits two seconds for what has just been written.
+        os.utime(self.folder + "/etc/main.cf", (time.time() - 10,) * 2)
 
     @staticmethod
     def _account(root):
@@ -101,10 +104,11 @@ class Postfix:
         return self
 
     def stop(self):
+        if self._run is None:
+            return
         subprocess.run([*self._there, "postfix", "-c", self.folder + "/etc", "stop"],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        if self._run is not None:
-            self._run.wait(20)
+        self._run.wait(20)
 
     def log(self):
         try:
