@@ -33,6 +33,12 @@
 #define REFRESH_IDLE_MS 60000
 #define REFRESH_BUSY_MS 1000
 
+/* Questions about MX hosts at once, each with a socket and some 64 KiB of c-ares': a domain
+ * may name 32 hosts, and a stranger has many domains. Beyond that a journey has few at a
+ * time, which is still enough for the domains that most mail goes to. */
+#define HOST_QUESTIONS_MAX 1024
+#define HOST_QUESTIONS_EACH 4
+
 enum question { Q_TXT, Q_MX, Q_A, Q_AAAA, QUESTIONS };
 
 static const enum sts_dns_type question_types[QUESTIONS] = { STS_DNS_TXT, STS_DNS_MX,
@@ -94,6 +100,7 @@ struct job {
 	struct sts_timer *step; /* the first drive, and the wait for the other family */
 	struct open_question open[QUESTIONS];
 	struct host_question *host_questions;
+	unsigned host_count;	   /* of them */
 	struct family families[2]; /* IPv6, IPv4 */
 	struct sts_addr addresses[2 * STS_ADDRESSES_MAX];
 	struct sts_fetch *fetch;
@@ -125,6 +132,7 @@ struct sts_engine {
 	struct sts_timer *refresh_timer;
 	struct sts_selftest *selftest;
 	unsigned lookups, fetches, waiting, refreshes;
+	unsigned host_count; /* questions about MX hosts */
 };
 
 static void drive(struct job *job);
@@ -260,6 +268,8 @@ end_host_question(struct host_question *q)
 	while (*at != q)
 		at = &(*at)->next;
 	*at = q->next;
+	q->job->host_count--;
+	q->job->engine->host_count--;
 	sts_resolve_forget(q->dns);
 	free(q);
 }
@@ -684,6 +694,8 @@ ask_host(struct job *job, const struct sts_dane_question *question)
 	q->step = question->step;
 	q->next = job->host_questions;
 	job->host_questions = q;
+	job->host_count++;
+	job->engine->host_count++;
 	q->dns = sts_resolve_ask(job->engine->config.resolve,
 	    (struct sts_str){ question->name, question->name_n }, question->type,
 	    on_host_answer, q);
@@ -693,6 +705,14 @@ ask_host(struct job *job, const struct sts_dane_question *question)
 	return false;
 }
 
+/* Each may have some, whose answers drive it on: none waits for another. */
+static bool
+may_ask_host(const struct job *job)
+{
+	return job->host_count < HOST_QUESTIONS_EACH ||
+	    job->engine->host_count < HOST_QUESTIONS_MAX;
+}
+
 /* Asks what can be asked by now. True: something could not be, and was told so. */
 static bool
 ask_hosts(struct job *job)
@@ -700,7 +720,7 @@ ask_hosts(struct job *job)
 	struct sts_dane_question question;
 	bool told = false;
 
-	while (sts_dane_ask(&job->lookup.dane, &question)) {
+	while (may_ask_host(job) && sts_dane_ask(&job->lookup.dane, &question)) {
 		struct sts_dane_fact fact = { .err = STS_ERR_NOMEM, .ede = -1 };
 
 		if (ask_host(job, &question))
@@ -1200,7 +1220,7 @@ sts_engine_changed(struct sts_engine *e, struct sts_str domain)
 	target = old->lookup.target;
 	used = old->lookup.used;
 	job_free(old);
-	if (waits == NULL && start != STS_START_FORCED)
+	if (waits == NULL)
 		return;
 	job = join_job(e, domain, target, start);
 	if (job != NULL)

@@ -36,6 +36,9 @@ static struct {
 	bool validates; /* the resolver, and all zones are signed */
 	enum sts_err soa_err, tlsa_err;
 	unsigned txts, mxs, soas, tlsas, fetches, running, most_running;
+	unsigned hosts;			      /* in an MX answer; 0: one */
+	int64_t host_ms;		      /* their addresses; 0: as others */
+	unsigned open, most_open;	      /* questions */
 	char fetched[MANY][STS_NAME_MAX + 1]; /* hosts in the order of their fetches */
 } world;
 
@@ -153,6 +156,7 @@ sts_resolve_forget(struct sts_question *q)
 {
 	if (q == NULL)
 		return;
+	world.open--;
 	sts_timer_free(q->timer);
 	free(q);
 }
@@ -162,6 +166,7 @@ on_dns(void *arg)
 {
 	struct sts_question *q = arg;
 
+	world.open--;
 	q->on(q->arg, &q->answer, 0);
 	sts_timer_free(q->timer);
 	free(q);
@@ -173,6 +178,18 @@ give_record(struct sts_question *q, const void *data, size_t n)
 	memcpy(q->data, data, n);
 	q->answer.rr[0].data = (struct sts_str){ q->data, n };
 	q->answer.count = 1;
+}
+
+static void
+give_hosts(struct sts_question *q)
+{
+	static char names[STS_MX_EXAMINED][sizeof("mx00.example.com")];
+
+	q->answer.count = world.hosts;
+	for (unsigned i = 0; i < world.hosts; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "mx%02u.example.com", i % 100);
+		q->answer.rr[i].data = sts_str_of(names[i]);
+	}
 }
 
 static int64_t
@@ -211,10 +228,14 @@ make_answer(struct sts_question *q, struct sts_str name, enum sts_dns_type type)
 	if (type == STS_DNS_MX) {
 		world.mxs++;
 		give_record(q, "mx.example.com", 14);
+		if (world.hosts > 0)
+			give_hosts(q);
 		return world.mx_ms;
 	}
 	if (type == STS_DNS_A) {
 		give_record(q, four, sizeof(four));
+		if (world.host_ms > 0 && sts_str_starts(name, STS_STR("mx")))
+			return world.host_ms;
 		return world.a_ms;
 	}
 	q->answer.err = STS_ERR_DNS_NODATA;
@@ -230,6 +251,8 @@ sts_resolve_ask(struct sts_resolve *r, struct sts_str name, enum sts_dns_type ty
 	(void)r;
 	if (q == NULL)
 		abort();
+	if (++world.open > world.most_open)
+		world.most_open = world.open;
 	q->on = on;
 	q->arg = arg;
 	q->timer = sts_timer_new(NULL, on_dns, q);
@@ -1166,6 +1189,47 @@ test_dane_late(void)
 	end("dane late");
 }
 
+/* Strangers' domains with many silent mail hosts take neither memory nor sockets without
+ * end, and end all the same. */
+static void
+test_many_hosts(void)
+{
+	static const struct {
+		const char *name;
+		enum sts_err tlsa;
+		enum sts_dane_state state;
+		unsigned tlsas;
+	} ROWS[] = {
+		{ "the first host decides", STS_OK, STS_DANE_APPLIES, 0 },
+		{ "all hosts are needed", STS_ERR_DNS_NODATA, STS_DANE_ABSENT, 32 },
+	};
+	const unsigned count = 40;
+	char domain[sizeof("d00.example")];
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		begin(count, count);
+		rules.dane = rules.believe = world.validates = true;
+		world.hosts = 32;
+		world.host_ms = 5000;
+		world.tlsa_err = ROWS[i].tlsa;
+		for (unsigned d = 0; d < count; d++) {
+			(void)snprintf(domain, sizeof(domain), "d%02u.example", d);
+			sts_engine_look(engine, sts_str_of(domain), STS_TARGET_PLAIN);
+		}
+		run_until(10 * MINUTE);
+		CHECK(ROWS[i].name, stats().lookups == 0 && world.open == 0);
+		CHECK(ROWS[i].name, world.most_open <= 1024 + 4 * count);
+		CHECK(ROWS[i].name, world.most_open >= 1024);
+		CHECK(ROWS[i].name,
+		    ROWS[i].tlsas == 0 || world.tlsas == ROWS[i].tlsas * count);
+		for (unsigned d = 0; d < count; d++) {
+			(void)snprintf(domain, sizeof(domain), "d%02u.example", d);
+			CHECK(domain, entry_of(domain).dane[0].state == ROWS[i].state);
+		}
+		end(ROWS[i].name);
+	}
+}
+
 /* A refresh that drags on keeps nobody from knowing whether DANE applies. */
 static void
 test_dane_beside_refresh(void)
@@ -1277,6 +1341,7 @@ main(void)
 	test_forced();
 	test_changed();
 	test_dane_late();
+	test_many_hosts();
 	test_dane_beside_refresh();
 	test_trust_again();
 	test_selftest();
