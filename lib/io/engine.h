@@ -95,7 +95,8 @@ void sts_engine_look(struct sts_engine *e, struct sts_str domain,
     struct sts_target target);
 
 /* Somebody else has changed what the cache has of a domain: a
- * journey that is under way begins anew from there, and writes nothing of before. */
+ * journey that is under way ends and writes nothing; if anybody waits for it, another one
+ * begins from there. */
 void sts_engine_changed(struct sts_engine *e, struct sts_str domain);
 bool sts_engine_is_running(struct sts_engine *e, struct sts_str domain);
 
