@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "nameset.h"
 #include "query_judge.h"
 
 #define MINUTE 60
@@ -173,34 +174,30 @@ judge_expired(struct query_report *r)
  * The difference between two policies, for people: "mode testing -> enforce, + a.example,
  * - b.example". Nothing when they say the same.
  */
-static bool
-has_pattern(const struct sts_policy *policy, struct sts_str wanted)
-{
-	struct sts_str rest = policy->text, pattern;
-
-	while (sts_policy_mx_all(&rest, &pattern))
-		if (sts_str_eq_nocase(pattern, wanted))
-			return true;
-	return false;
-}
-
 #define PATTERNS_LISTED 8
 
+/* Those of the one policy that the other has not: a policy may hold nine thousand. */
 static void
 put_missing(struct sts_buf *to, const char *sign, const struct sts_policy *from,
     const struct sts_policy *in)
 {
-	struct sts_str rest = from->text, pattern;
+	struct sts_nameset there = { 0 };
+	struct sts_str rest = in->text, pattern;
 	size_t listed = 0;
 
+	while (sts_policy_mx_all(&rest, &pattern))
+		(void)sts_nameset_add(&there, pattern);
+	rest = from->text;
 	while (listed < PATTERNS_LISTED && sts_policy_mx_all(&rest, &pattern)) {
-		if (has_pattern(in, pattern))
+		if (!sts_nameset_add(&there, pattern))
 			continue;
 		sts_put_text(to, to->n > 0 ? ", " : "");
 		sts_put_text(to, sign);
 		sts_put(to, pattern);
 		listed++;
 	}
+	to->bad |= there.bad;
+	sts_nameset_done(&there);
 }
 
 static void

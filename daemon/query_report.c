@@ -517,13 +517,16 @@ judge_misfit(struct query_report *r, const struct sts_policy *policy, bool enfor
 		judge_depth(r, policy, &r->mx[i]);
 }
 
+/* A policy may hold nine thousand. */
+#define PATTERNS_LISTED 20
+
 /* One finding when nothing fits, else one for each host that does not. */
 static void
 judge_fit(struct query_report *r, const struct sts_policy *policy, bool enforced,
     bool verbose)
 {
 	struct sts_str rest = policy->text, pattern;
-	size_t allowed = 0;
+	size_t allowed = 0, useless = 0;
 
 	for (size_t i = 0; i < r->mx_count; i++) {
 		hold_against(policy, &r->mx[i]);
@@ -537,9 +540,11 @@ judge_fit(struct query_report *r, const struct sts_policy *policy, bool enforced
 	}
 	for (size_t i = 0; i < r->mx_count; i++)
 		judge_host_fit(r, policy, &r->mx[i], verbose);
-	while (sts_policy_mx(&rest, &pattern))
-		if (!is_of_use(r, pattern))
+	while (useless < PATTERNS_LISTED && sts_policy_mx(&rest, &pattern))
+		if (!is_of_use(r, pattern)) {
 			query_find(&r->findings, QUERY_MXP03, pattern, STS_STR_NONE);
+			useless++;
+		}
 }
 
 /* RFC 8461 section 10.2 wants max_age long: who can keep senders from refreshing must do
