@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define COMMAND_MS ((int64_t)COMMAND_SECONDS * 1000)
+
 /* What one of its two streams has said. */
 struct stream {
 	int fd; /* -1: it has ended */
@@ -57,7 +59,7 @@ read_some(struct stream *s, size_t max)
 static bool
 collect(struct stream *streams, size_t max)
 {
-	int64_t deadline = now_ms() + COMMAND_SECONDS * 1000;
+	int64_t deadline = now_ms() + COMMAND_MS;
 
 	while (streams[0].fd != -1 || streams[1].fd != -1) {
 		struct pollfd polls[2] = { { .fd = streams[0].fd, .events = POLLIN },
@@ -94,8 +96,8 @@ start(const char *const *words, const int *pipes, pid_t *pid)
 		failed =
 		    posix_spawn_file_actions_adddup2(&actions, pipes[3], STDERR_FILENO);
 	if (failed == 0)
-		failed = posix_spawn(pid, words[0], &actions, NULL,
-		    (char *const *)(uintptr_t)words, environment);
+		failed = posix_spawn(pid, words[0], &actions, NULL, (char *const *)words,
+		    environment);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return failed;
 }

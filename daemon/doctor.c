@@ -199,16 +199,19 @@ doctor_value(const struct doctor_view *v, const char *name)
 	return value;
 }
 
+/* What is not written has its default. */
 struct sts_str
 doctor_written(const struct doctor_view *v, const char *name)
 {
-	struct sts_str value = STS_STR(""), key = sts_str_of(name);
+	struct sts_str value = STS_STR_NONE, key = sts_str_of(name);
 	const struct doctor_postfix *p = v->doctor->postfix;
 
-	if (v->service.name.n == 0 ||
-	    !pf_postconf_service_get(p->own_written, &v->service, key, &value))
-		(void)pf_postconf_get(p->written, key, &value);
-	return value;
+	if (v->service.name.n > 0 &&
+	    pf_postconf_service_get(p->own_written, &v->service, key, &value))
+		return value;
+	if (pf_postconf_get(p->written, key, &value))
+		return value;
+	return doctor_value(v, name);
 }
 
 bool

@@ -166,6 +166,12 @@ our_item(const struct plan *p)
 	return p->ours < p->list.count ? &p->list.items[p->ours] : NULL;
 }
 
+static const struct item *
+obstacle(const struct plan *p)
+{
+	return p->before < p->list.count ? &p->list.items[p->before] : NULL;
+}
+
 /* What works stays, even if another address of stsd would do as well. */
 static struct sts_str
 right_endpoint(const struct doctor_view *v, struct plan *p)
@@ -219,15 +225,16 @@ static bool
 rewrite(const struct doctor_view *v, const struct plan *p, struct sts_str text,
     struct sts_str *out)
 {
-	bool has_obstacle = p->before < p->list.count, done = false;
+	const struct item *in_the_way = obstacle(p);
+	bool done = false;
 	size_t left = count_ours(p, STS_STR_NONE);
 	struct sts_str word;
 
 	*out = STS_STR("");
 	while (pf_postconf_next_item(&text, &word)) {
 		bool is_ours = count_ours(p, word) > 0;
-		bool is_here = has_obstacle
-		    ? sts_str_eq(word, p->list.items[p->before].table.whole)
+		bool is_here = in_the_way != NULL
+		    ? sts_str_eq(word, in_the_way->table.whole)
 		    : is_ours;
 
 		if (is_here && !done) {
@@ -239,7 +246,7 @@ rewrite(const struct doctor_view *v, const struct plan *p, struct sts_str text,
 		else if (left > 0)
 			left--;
 	}
-	if (!done && !has_obstacle && our_item(p) == NULL) {
+	if (!done && in_the_way == NULL && our_item(p) == NULL) {
 		append(v, out, p->fresh);
 		done = true;
 	}
@@ -393,14 +400,12 @@ judge_order(struct doctor_view *v, const struct plan *p)
 {
 	struct sts_str first = names_of(v, p, 0, p->ours);
 	struct sts_str last = names_of(v, p, p->ours + 1, p->list.count);
+	const struct item *in_the_way = obstacle(p);
 
-	if (p->before < p->list.count) {
-		const struct item *item = &p->list.items[p->before];
-
+	if (in_the_way != NULL)
 		(void)find_mended(v, p,
-		    item->role == CATCH_ALL ? PFX_SHADOWED : PFX_OTHER_FIRST,
-		    item->table.whole, STS_STR_NONE);
-	}
+		    in_the_way->role == CATCH_ALL ? PFX_SHADOWED : PFX_OTHER_FIRST,
+		    in_the_way->table.whole, STS_STR_NONE);
 	if (first.n > 0)
 		(void)find(v, PFX_TABLES_FIRST, first, STS_STR_NONE);
 	if (last.n > 0)
@@ -414,18 +419,19 @@ judge_order(struct doctor_view *v, const struct plan *p)
 static bool
 judge_missing(struct doctor_view *v, const struct plan *p)
 {
-	bool is_own = doctor_is_own(v, MAPS);
+	const struct item *in_the_way = obstacle(p);
+	struct sts_str where = STS_STR_NONE;
 
-	if (is_own)
+	if (doctor_is_own(v, MAPS)) {
 		(void)find(v, PFX_OWN_MAPS, STS_STR_NONE, STS_STR_NONE);
-	else
-		(void)find_mended(v, p, PFX_NOT_ASKED, STS_STR_NONE,
-		    p->before < p->list.count
-			? doctor_format(v->doctor,
-			      "it belongs before %.*s, which would answer first",
-			      DOCTOR_S(p->list.items[p->before].table.whole))
-			: STS_STR_NONE);
-	return !is_own;
+		return false;
+	}
+	if (in_the_way != NULL)
+		where = doctor_format(v->doctor,
+		    "it belongs before %.*s, which would answer first",
+		    DOCTOR_S(in_the_way->table.whole));
+	(void)find_mended(v, p, PFX_NOT_ASKED, STS_STR_NONE, where);
+	return true;
 }
 
 static void

@@ -86,7 +86,7 @@ without_folder(struct sts_str path)
 bool
 pf_postconf_next_service(struct sts_str *text, struct pf_service *service)
 {
-	struct sts_str line, command = STS_STR_NONE;
+	struct sts_str line, command;
 
 	while (next_line(text, &line)) {
 		struct pf_service s = { 0 };
