@@ -2,7 +2,6 @@
 #include "query_asking.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "bounds.h"
 #include "query_exit.h"
@@ -87,10 +86,8 @@ asking_walk(struct query_asking *a, const char *verb, asking_on_tuple *take)
 		if (!good)
 			break;
 		next = control_take_word(&words);
-		if (next.n < sizeof(after)) {
-			memcpy(after, next.p, next.n);
-			after[next.n] = '\0';
-		}
+		(void)snprintf(after, sizeof(after), "%.*s", (int)next.n,
+		    next.n > 0 ? next.p : "");
 		while (good && control_has_more(&words))
 			good = take(a, &words);
 		if (good && !control_is_over(&words))

@@ -296,7 +296,7 @@ greet(struct query_control *c)
 	version = control_take_word(&words);
 	c->now = control_take_number(&words);
 	c->uptime = control_take_number(&words);
-	if (!control_is_over(&words) || version.n >= sizeof(c->version))
+	if (!control_is_over(&words) || version.n == 0 || version.n >= sizeof(c->version))
 		return fail(c, QUERY_CONTROL_TROUBLE,
 		    "it answers in words that are not known", "");
 	memcpy(c->version, version.p, version.n);

@@ -134,7 +134,7 @@ serve(int fd, bool others)
 	    sts_cache_open(file, 1 << 24, true, loop, &engine.cache, why, sizeof(why)) !=
 		STS_OK)
 		abort();
-	engine.resolve = sts_resolve_new(loop, servers, 2000);
+	engine.resolve = sts_resolve_new(loop, servers, 600);
 	engine.fetcher = sts_fetcher_new(loop, &fetcher);
 	d.engine = sts_engine_new(&engine, NULL, NULL);
 	d.cache = engine.cache;
@@ -429,7 +429,7 @@ test_import_running(void)
 	check_import("while it runs", c, 1, 0, 0);
 	fetched = query_control_now(c) - 100;
 	query_control_close(c);
-	(void)poll(NULL, 0, 2500); /* the journey's end, and its write */
+	(void)poll(NULL, 0, 1800); /* the journey's end, and its write */
 	CHECK("kept",
 	    query_control_show(&config, STS_STR("g.example"), &cached, NULL, 0) ==
 		QUERY_CONTROL_OK);
@@ -488,7 +488,7 @@ test_forget_running(void)
 	control_put_word(&request, STS_STR("h.example"));
 	CHECK("forget", query_control_ask(c, &request, 1000, &words) == QUERY_CONTROL_OK);
 	query_control_close(c);
-	(void)poll(NULL, 0, 2500);
+	(void)poll(NULL, 0, 1800);
 	check_shown("for good", "h.example", QUERY_CONTROL_NONE);
 }
 
@@ -508,8 +508,8 @@ walk(struct query_control *c, const char *verb, size_t *pieces)
 		if (query_control_ask(c, &request, 5000, &words) != QUERY_CONTROL_OK)
 			return 0;
 		next = control_take_word(&words);
-		memcpy(after, next.p, next.n);
-		after[next.n] = '\0';
+		(void)snprintf(after, sizeof(after), "%.*s", (int)next.n,
+		    next.n > 0 ? next.p : "");
 		for (; control_has_more(&words); count++)
 			(void)control_take_word(&words);
 		CHECK(verb, control_is_over(&words));
