@@ -91,8 +91,12 @@ end_line(struct query_words *w)
 static void
 add(struct query_words *w, char c)
 {
-	if (w->line_n < LINE_MAX_BYTES)
-		w->line[w->line_n++] = c == '\0' ? '?' : c;
+	if (w->line_n == LINE_MAX_BYTES)
+		return;
+	w->line[w->line_n] = c;
+	if (c == '\0')
+		w->line[w->line_n] = '?';
+	w->line_n++;
 }
 
 /* A line of what was read; NULL: there is none in it. */
