@@ -223,7 +223,9 @@ void
 control_desk_metrics(struct control_desk *desk, struct sts_str text)
 {
 	struct errand *next;
+	struct sts_str health;
 
+	(void)sts_str_cut(&text, '\n', &health);
 	for (struct errand *e = desk->errands; e != NULL; e = next) {
 		struct control_guest *g = e->guest;
 		struct sts_buf *to;
@@ -233,6 +235,7 @@ control_desk_metrics(struct control_desk *desk, struct sts_str text)
 			continue;
 		to = control_begin(g, "ok");
 		put_stats(desk, to);
+		control_put_bytes(to, health);
 		control_put_bytes(to, text);
 		errand_free(e);
 		control_answer(g);

@@ -14,7 +14,8 @@
  *
  *	hello			VERSION NOW UPTIME
  *	stats			UPTIME ENFORCE TESTING NONE FAILING POOL UNSAVED BYTES LIMIT
- *				LOOKUPS FETCHES WAITING, then the metrics as text (BYTES)
+ *				LOOKUPS FETCHES WAITING, then the health and the metrics, as
+ *				text each
  *	list AFTER		NEXT, then of each policy: DOMAIN MODE ID FETCHED EXPIRES ASKED
  *	show DOMAIN		NOW REFRESH RUNNING ENTRY; "none" when nothing is known
  *	refresh DOMAIN		done|running NOW REFRESH RUNNING ENTRY: fetches anew. An
@@ -39,7 +40,7 @@ struct control_desk_config {
 	int64_t wait_ms;  /* answer_timeout: how long --refresh waits */
 	int64_t began_ms; /* on the boot clock: since when stsd runs */
 	int overrides;	  /* the file; -1: none. Stays the caller's */
-	/* Asks for the metrics of all processes; control_desk_metrics brings them. */
+	/* Asks what all processes count; control_desk_metrics brings it. */
 	void (*ask_metrics)(void *arg);
 	void *arg;
 };
@@ -52,6 +53,7 @@ void control_desk_free(struct control_desk *desk);
 void control_desk_serve(void *arg, struct control_guest *g, struct sts_str verb,
     struct control_words *words);
 
+/* The health in the first line, then the metrics, a line each. */
 void control_desk_metrics(struct control_desk *desk, struct sts_str text);
 
 #endif

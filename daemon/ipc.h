@@ -43,8 +43,8 @@ enum ipc_type {
 	IPC_PONG,
 	IPC_FAILED, /* text: why it cannot begin */
 
-	/* resolver -> supervisor: what do all processes count? And back, text: metrics, a
-	 * line each */
+	/* resolver -> supervisor: what do all processes count? And back, text: the health,
+	 * then the metrics, a line each */
 	IPC_NUMBERS,
 
 	/* answerer <-> resolver, over a channel */

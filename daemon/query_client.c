@@ -14,6 +14,7 @@
 #include "bounds.h"
 #include "buf.h"
 #include "netstring.h"
+#include "query_control.h"
 #include "query_exit.h"
 #include "query_keep.h"
 #include "query_lint.h"
@@ -194,6 +195,27 @@ query_reply(const struct query_options *o, const struct config *config)
 	return query_say(&out, status);
 }
 
+/* What does not keep it from answering, as far as we may ask: trouble with DNS, above
+ * all. */
+static void
+put_trouble(struct sts_buf *to, const struct config *config)
+{
+	struct sts_buf health = { 0 };
+	enum query_control_err err;
+	struct query_control *c;
+	char why[512];
+
+	c = query_control_open(config, &err, why, sizeof(why));
+	if (c != NULL && query_control_health(c, &health) == QUERY_CONTROL_OK &&
+	    health.n > 0)
+		sts_put_escaped(to, sts_buf_str(&health));
+	else
+		sts_put_text(to, "ok");
+	sts_put_char(to, '\n');
+	query_control_close(c);
+	sts_buf_done(&health);
+}
+
 /* A key with a leading dot is answered without any lookup: whoever answers it, works. */
 int
 query_health(const struct query_options *o, const struct config *config)
@@ -213,7 +235,7 @@ query_health(const struct query_options *o, const struct config *config)
 		fprintf(stderr, "stsd-query: %s: %s\n", where, why);
 		status = QUERY_EXIT_UNAVAILABLE;
 	} else if (!o->quiet) {
-		sts_put_text(&out, "ok\n");
+		put_trouble(&out, config);
 	}
 	(void)close(fd);
 	sts_buf_done(&b);

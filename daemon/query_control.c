@@ -339,6 +339,30 @@ query_control_close(struct query_control *c)
 	free(c);
 }
 
+/* What stats says before the health. */
+#define STATS_NUMBERS 12
+
+enum query_control_err
+query_control_health(struct query_control *c, struct sts_buf *health)
+{
+	struct sts_buf request = { 0 };
+	struct control_words words;
+	enum query_control_err err;
+
+	sts_buf_clear(health);
+	control_put_start(&request, "stats");
+	err = query_control_ask(c, &request, QUERY_CONTROL_WAIT_MS, &words);
+	sts_buf_done(&request);
+	if (err != QUERY_CONTROL_OK)
+		return err;
+	for (size_t i = 0; i < STATS_NUMBERS; i++)
+		(void)control_take_number(&words);
+	control_take_bytes(&words, health);
+	return words.bad
+	    ? fail(c, QUERY_CONTROL_TROUBLE, "it answers in words that are not known", "")
+	    : QUERY_CONTROL_OK;
+}
+
 void
 query_cached_done(struct query_cached *cached)
 {

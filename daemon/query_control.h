@@ -70,6 +70,10 @@ enum query_control_err query_control_entry(struct query_control *c, struct sts_s
 enum query_control_err query_control_take_entry(struct query_control *c,
     struct control_words *words, struct query_cached *cached);
 
+/* How the daemon feels, as /health says it, in one line; health is emptied first. */
+enum query_control_err query_control_health(struct query_control *c,
+    struct sts_buf *health);
+
 /*
  * One question and no more, for whoever has a report to make: the cached state of a
  * domain (lower case, A-labels) where a daemon runs. Waits a second at most. why (may be

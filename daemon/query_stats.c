@@ -44,7 +44,8 @@ write_metrics(struct query_writer *w, struct sts_str text)
 }
 
 static void
-put_stats_json(struct query_asking *a, const int64_t *numbers, struct sts_str metrics)
+put_stats_json(struct query_asking *a, const int64_t *numbers, struct sts_str health,
+    struct sts_str metrics)
 {
 	struct query_writer w = { &a->out, false };
 
@@ -52,6 +53,7 @@ put_stats_json(struct query_asking *a, const int64_t *numbers, struct sts_str me
 	query_text(&w, "schema", "stsd-stats/1");
 	query_text(&w, "version", query_control_version(a->control));
 	query_time(&w, "time", query_control_now(a->control));
+	query_string(&w, "health", health);
 	for (size_t i = 0; i < STATS; i++)
 		query_number(&w, stats_names[i], numbers[i]);
 	write_metrics(&w, metrics);
@@ -60,12 +62,15 @@ put_stats_json(struct query_asking *a, const int64_t *numbers, struct sts_str me
 }
 
 static void
-put_stats(struct query_asking *a, const int64_t *numbers, struct sts_str metrics)
+put_stats(struct query_asking *a, const int64_t *numbers, struct sts_str health,
+    struct sts_str metrics)
 {
 	sts_put_text(&a->out, "version ");
 	sts_put_escaped(&a->out, sts_str_of(query_control_version(a->control)));
 	sts_put_text(&a->out, "\ntime ");
 	query_put_time(&a->out, query_control_now(a->control));
+	sts_put_text(&a->out, "\nhealth ");
+	sts_put_escaped(&a->out, health);
 	sts_put_char(&a->out, '\n');
 	for (size_t i = 0; i < STATS; i++) {
 		sts_put_text(&a->out, stats_names[i]);
@@ -80,7 +85,7 @@ put_stats(struct query_asking *a, const int64_t *numbers, struct sts_str metrics
 void
 query_stats(struct query_asking *a)
 {
-	struct sts_buf request = { 0 }, metrics = { 0 };
+	struct sts_buf request = { 0 }, health = { 0 }, metrics = { 0 };
 	struct control_words words;
 	int64_t numbers[STATS];
 
@@ -89,15 +94,17 @@ query_stats(struct query_asking *a)
 		goto done;
 	for (size_t i = 0; i < STATS; i++)
 		numbers[i] = control_take_number(&words);
+	control_take_bytes(&words, &health);
 	control_take_bytes(&words, &metrics);
 	if (!control_is_over(&words))
 		(void)asking_fail_words(a);
 	else if (a->o->json)
-		put_stats_json(a, numbers, sts_buf_str(&metrics));
+		put_stats_json(a, numbers, sts_buf_str(&health), sts_buf_str(&metrics));
 	else
-		put_stats(a, numbers, sts_buf_str(&metrics));
+		put_stats(a, numbers, sts_buf_str(&health), sts_buf_str(&metrics));
 done:
 	sts_buf_done(&request);
+	sts_buf_done(&health);
 	sts_buf_done(&metrics);
 }
 

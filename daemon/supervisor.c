@@ -282,6 +282,7 @@ on_numbers(void *arg, struct child *c)
 	struct sts_buf text = { 0 }, counted = { 0 };
 	struct sts_str rest, line;
 
+	(void)put_health(arg, &counted);
 	put_metrics(arg, &text);
 	rest = sts_buf_str(&text);
 	while (next_counted(&rest, &line)) {

@@ -90,7 +90,7 @@ static void
 give_metrics(void *arg)
 {
 	(void)arg;
-	control_desk_metrics(desk, STS_STR("stsd_lookups_total 7\n"));
+	control_desk_metrics(desk, STS_STR("ok\nstsd_lookups_total 7\n"));
 }
 
 static int
@@ -546,7 +546,7 @@ static void
 test_stats(void)
 {
 	struct query_control *c = open_control();
-	struct sts_buf metrics = { 0 };
+	struct sts_buf metrics = { 0 }, health = { 0 };
 	struct control_words words;
 	int64_t numbers[12];
 
@@ -554,11 +554,14 @@ test_stats(void)
 	CHECK("stats", query_control_ask(c, &request, 1000, &words) == QUERY_CONTROL_OK);
 	for (size_t i = 0; i < 12; i++)
 		numbers[i] = control_take_number(&words);
+	control_take_bytes(&words, &health);
 	control_take_bytes(&words, &metrics);
 	CHECK("stats", control_is_over(&words) && numbers[1] == MANY + 1);
+	CHECK("health", sts_str_eq(sts_buf_str(&health), STS_STR("ok")));
 	CHECK("metrics",
 	    sts_str_eq(sts_buf_str(&metrics), STS_STR("stsd_lookups_total 7\n")));
 	sts_buf_done(&metrics);
+	sts_buf_done(&health);
 	query_control_close(c);
 }
 
