@@ -192,6 +192,10 @@ static const struct {
 	    "default: control_socket: stands in listen" },
 	{ "control in metrics", "control_socket = /a\nmetrics_listen = unix:/a\n", NULL,
 	    NULL, "t:1: control_socket: is metrics_listen" },
+	{ "a control socket with too long a path",
+	    "control_socket = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+	    NULL, NULL,
+	    "t:1: control_socket: is too long a path for a socket (107 bytes)" },
 };
 
 static char *
