@@ -73,9 +73,7 @@ class Ward:
 
     def findings(self):
         """The ids of what is to be mended."""
-        told = json.loads(self.look("--json").out)
-        return sorted({f["id"] for f in told["instances"][0]["findings"]
-                       if f["severity"] != "info"})
+        return sorted(set(re.findall(r"^  (?:error|warning) +(PFX\d\d) ", self.look().out, re.M)))
 
     def paste(self, text):
         """What stands under the two headlines goes where they say."""
@@ -239,17 +237,33 @@ def instances(world):
         file.write(f"multi_instance_directories = {one.etc} {two.folder}/etc\n")
     try:
         told = daemon.run([world.programs + "/stsd-query", "-c", one.stsd.config_file,
-                           "--postfix", "--json"])
-        found = json.loads(told.out)
+                           "--postfix"])
     finally:
         with open("/etc/postfix/main.cf", "w", encoding="utf-8") as file:
             file.write(before)
     same(told.status, 2, told.err)
-    same([(i["directory"], i["fine"]) for i in found["instances"]],
-         [("/etc/postfix", False), (one.etc, True), (two.folder + "/etc", False)])
-    contains(found["instances"][0]["commands"][0], "postconf -e 'smtp_tls_policy_maps = " + STSD)
-    contains(found["instances"][2]["commands"][0],
-             f"postconf -c '{two.folder}/etc' -e 'smtp_tls_policy_maps = " + STSD)
+    sections = re.findall(r"^(/\S*): Postfix \S+: (fine|\d+ error)", told.out, re.M)
+    same(sections, [("/etc/postfix", "2 error"), (one.etc, "fine"),
+                    (two.folder + "/etc", "1 error")], told.out)
+    contains(told.out, "\n    postconf -e 'smtp_tls_policy_maps = " + STSD)
+    contains(told.out,
+             f"\n    postconf -c '{two.folder}/etc' -e 'smtp_tls_policy_maps = " + STSD)
+
+
+@case("the same for machines")
+def data(world):
+    ward = Ward(world, "3.7", {"smtp_tls_policy_maps": WITH})
+    told = ward.look("--json")
+    found = json.loads(told.out)
+    same((told.status, found["exit_code"], found["schema"]), (2, 2, "stsd-postfix/1"))
+    instance = found["instances"][0]
+    same((instance["directory"], instance["fine"]), (ward.etc, False))
+    wrong = [f for f in instance["findings"] if f["severity"] != "info"]
+    same([(f["id"], f["place"], f["setting"], f["value"], f["fix"]) for f in wrong],
+         [("PFX02", "main.cf", "smtp_tls_policy_maps", WITH, instance["commands"][:1])])
+    same(instance["commands"],
+         [f"postconf -c '{ward.etc}' -e 'smtp_tls_policy_maps = {STSD}QUERY'",
+          f"postfix -c '{ward.etc}' reload"])
 
 
 @case("next hops are named")
