@@ -182,6 +182,37 @@ test_later(void)
 }
 
 static void
+count_only(void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+/* Who has no room for more words is not called again and again. */
+static void
+test_pause(void)
+{
+	static char *words[] = { "-", NULL };
+	struct sts_loop *loop = sts_loop_new();
+	int writer, fd = pipe_of("", 0, &writer);
+	unsigned calls = 0;
+	struct query_words *w = query_words_new(loop, words, 1, fd, count_only, &calls);
+	const char *word;
+
+	if (loop == NULL || w == NULL)
+		abort();
+	CHECK("silent", query_words_next(w, &word) == QUERY_WORD_LATER);
+	CHECK("more", write(writer, "a.b\n", 4) == 4);
+	for (int i = 0; i < 3; i++)
+		(void)sts_loop_once(loop, false);
+	CHECK("called once", calls == 1);
+	CHECK("still there", query_words_next(w, &word) == QUERY_WORD);
+	query_words_free(w);
+	sts_loop_free(loop);
+	close(writer);
+	close(fd);
+}
+
+static void
 test_failure(void)
 {
 	static char *const words[] = { "-", NULL };
@@ -216,6 +247,7 @@ main(void)
 	test_cases();
 	test_long_line();
 	test_later();
+	test_pause();
 	test_failure();
 	test_count();
 	return test_failed;

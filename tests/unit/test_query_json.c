@@ -245,6 +245,36 @@ cached(struct query_report *r)
 	r->reply_cached = STS_STR("OK may");
 }
 
+/* A success clears the failures, not when the last one was. */
+static void
+mended(struct query_report *r)
+{
+	static struct sts_entry entry;
+
+	entry = (struct sts_entry){ .fetched = NOW - 5,
+		.tried = NOW - 5,
+		.failed_at = NOW - 20,
+		.failed_err = STS_ERR_FETCH_CONNECT,
+		.max_age = 86400 };
+	r->known = (struct query_known){ .asked = true, .entry = &entry, .now = NOW };
+}
+
+/* What is not needed may be wrong. */
+static void
+good(struct query_report *r)
+{
+	static struct query_smtp seen[1];
+
+	smtp(r);
+	seen[0] = r->smtp[0];
+	seen[0].pkix = STS_TLS_PKIX_OK;
+	seen[0].pkix_why = STS_STR_NONE;
+	seen[0].fits_host = seen[0].fits_match = true;
+	seen[0].dane_why = STS_STR("no record matches");
+	r->smtp = seen;
+	r->smtp_count = 1;
+}
+
 static void
 cached_nothing(struct query_report *r)
 {
@@ -313,6 +343,10 @@ static const struct {
 		"\"expires\":\"1970-01-13T13:36:40Z\",\"live\":true",
 		"\"differs_from_live\":true", "\"last_result\":\"",
 		"\"failures\":3,\"backoff_until\":\"1970-01-12T13:51:20Z\"" } },
+	{ "mended", mended,
+	    { "\"last_result\":\"ok\",\"failures\":0,\"backoff_until\":null" } },
+	{ "good", good,
+	    { "\"ok\":true,\"stage\":\"done\"", "\"ms\":90,\"error\":null" } },
 	{ "nothing cached", cached_nothing,
 	    { "\"mode\":\"daemon\"", "\"id\":null,\"mode\":null,\"fetched\":null",
 		"\"next_refresh\":null,\"last_result\":null" } },
