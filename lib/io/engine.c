@@ -39,6 +39,9 @@
 #define HOST_QUESTIONS_MAX 1024
 #define HOST_QUESTIONS_EACH 4
 
+/* Domains remembered for an early look that failed; a power of two. */
+#define FAILED_MAX 256
+
 enum question { Q_TXT, Q_MX, Q_A, Q_AAAA, QUESTIONS };
 
 static const enum sts_dns_type question_types[QUESTIONS] = { STS_DNS_TXT, STS_DNS_MX,
@@ -133,6 +136,10 @@ struct sts_engine {
 	struct sts_selftest *selftest;
 	unsigned lookups, fetches, waiting, refreshes;
 	unsigned host_count; /* questions about MX hosts */
+	struct {
+		uint32_t hash;
+		int64_t until_ms;
+	} failed[FAILED_MAX];
 };
 
 static void drive(struct job *job);
@@ -372,6 +379,31 @@ wait_again(struct sts_engine *e, struct sts_str domain, struct sts_wait *waits)
 	}
 }
 
+/* A look that came early and failed leaves what still counts as it was, due as before; but
+ * a failure keeps for STS_FAILED_TTL, here as elsewhere. */
+static void
+note_early(struct job *job)
+{
+	struct sts_engine *e = job->engine;
+	const struct sts_lookup *l = &job->lookup;
+	uint32_t hash = sts_crc32c(l->domain);
+
+	if (!l->early ||
+	    !sts_lookup_due_soon(&l->entry, l->target, l->rules, sts_clock_now()))
+		return;
+	e->failed[hash % FAILED_MAX].hash = hash;
+	e->failed[hash % FAILED_MAX].until_ms = now_ms(job) + STS_FAILED_TTL * 1000;
+}
+
+static bool
+may_look_early(const struct sts_engine *e, struct sts_str domain)
+{
+	uint32_t hash = sts_crc32c(domain);
+
+	return e->failed[hash % FAILED_MAX].hash != hash ||
+	    sts_loop_ms(e->config.loop) >= e->failed[hash % FAILED_MAX].until_ms;
+}
+
 static void
 finish(struct job *job)
 {
@@ -383,6 +415,7 @@ finish(struct job *job)
 	bool then_forced = job->then_forced && outcome.err == STS_OK;
 
 	keep_entry(job);
+	note_early(job);
 	report(job,
 	    (struct sts_event){ .what = STS_EVENT_DONE,
 		.after = &job->lookup.entry,
@@ -1201,7 +1234,7 @@ sts_engine_look(struct sts_engine *e, struct sts_str domain, struct sts_target t
 	if (job == NULL)
 		return;
 	job->lookup.used = true;
-	job->lookup.early |= is_new;
+	job->lookup.early |= is_new && may_look_early(e, domain);
 }
 
 void

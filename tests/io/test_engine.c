@@ -1189,6 +1189,26 @@ test_dane_late(void)
 	end("dane late");
 }
 
+/* A look beside the answer that fails is not made again at every question. */
+static void
+test_early_failure(void)
+{
+	begin_dane();
+	know("a.example");
+	run_until(230 * 1000);
+	world.tlsa_err = STS_ERR_DNS_SERVFAIL;
+	world.tlsas = 0;
+	for (; world.ms < 290 * 1000; run_until(world.ms + 5000))
+		sts_engine_look(engine, STS_STR("a.example"), STS_TARGET_PLAIN);
+	CHECK("each half minute", world.tlsas == 2);
+	CHECK("it still counts", entry_of("a.example").dane[0].state == STS_DANE_APPLIES);
+	world.tlsa_err = STS_OK;
+	sts_engine_look(engine, STS_STR("a.example"), STS_TARGET_PLAIN);
+	run_until(world.ms + 1000);
+	CHECK("renewed", entry_of("a.example").dane[0].at == BEGINNING + 290);
+	end("early failure");
+}
+
 /* Strangers' domains with many silent mail hosts take neither memory nor sockets without
  * end, and end all the same. */
 static void
@@ -1341,6 +1361,7 @@ main(void)
 	test_forced();
 	test_changed();
 	test_dane_late();
+	test_early_failure();
 	test_many_hosts();
 	test_dane_beside_refresh();
 	test_trust_again();
