@@ -46,7 +46,7 @@ class Pki:
         """A PEM file with the certificate of these DNS names. kind: good, expired, early,
         soon (it expires in ten days), stranger (of an authority nobody trusts), self (signed
         by itself), chain (of an intermediate authority, sent along), incomplete (the same, not
-        sent along), cn-only, client (for TLS clients only)."""
+        sent along), rooted (of the one that is trusted, sent along), cn-only, client (for TLS clients only)."""
         names = tuple(names)
         with self._lock:
             made = self._made.get((names, kind))
@@ -74,8 +74,9 @@ class Pki:
             self._openssl("x509", "-req", "-in", stem + ".csr", *signer, "-days", days,
                           "-extfile", stem + ".cnf", "-extensions", "ext", "-out",
                           stem + ".pem")
-        if kind == "chain":
-            self._append(stem + ".pem", self.folder + "/between.pem")
+        above = {"chain": "/between.pem", "rooted": "/ca.pem"}.get(kind)
+        if above:
+            self._append(stem + ".pem", self.folder + above)
         return stem + ".pem"
 
     @staticmethod
