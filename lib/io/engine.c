@@ -392,7 +392,8 @@ note_early(struct job *job)
 	    !sts_lookup_due_soon(&l->entry, l->target, l->rules, sts_clock_now()))
 		return;
 	e->failed[hash % FAILED_MAX].hash = hash;
-	e->failed[hash % FAILED_MAX].until_ms = now_ms(job) + STS_FAILED_TTL * 1000;
+	e->failed[hash % FAILED_MAX].until_ms =
+	    now_ms(job) + STS_FAILED_TTL * (int64_t)1000;
 }
 
 static bool
