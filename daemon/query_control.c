@@ -13,15 +13,13 @@
 
 #include "query_keep.h"
 
-/* The daemon hangs up on who is silent (control.h): after half of that we come anew. */
-#define IDLE_MS 5000
 /* When its waiting room is full: how often to look again. */
 #define RETRY_MS 20
 
 struct query_control {
 	char *path;
-	int fd; /* -1: not connected now */
-	int64_t used_ms;
+	int fd;	     /* -1: not connected now */
+	bool closed; /* by the other side, before the answer was whole */
 	char version[32];
 	int64_t now, uptime;
 	struct sts_buf answer;
@@ -148,6 +146,15 @@ send_until(struct query_control *c, struct sts_str bytes, int64_t deadline)
 	return true;
 }
 
+static const char *
+closed(struct query_control *c, int error)
+{
+	c->closed = true;
+	return error == 0 || error == EPIPE || error == ECONNRESET
+	    ? "the connection was closed without an answer"
+	    : strerror(error);
+}
+
 /* A line into c->answer; NULL, or why there is none. */
 static const char *
 receive_until(struct query_control *c, struct sts_str *line, int64_t deadline)
@@ -169,10 +176,8 @@ receive_until(struct query_control *c, struct sts_str *line, int64_t deadline)
 		if (!wait_for(c, POLLIN, deadline))
 			return errno == EAGAIN ? "no answer in time" : strerror(errno);
 		n = recv(c->fd, chunk, sizeof(chunk), 0);
-		if (n == 0)
-			return "the connection was closed without an answer";
-		if (n == -1 && errno != EAGAIN && errno != EINTR)
-			return strerror(errno);
+		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+			return closed(c, n == 0 ? 0 : errno);
 		if (n > 0)
 			sts_put(&c->answer, (struct sts_str){ chunk, (size_t)n });
 		if (c->answer.bad)
@@ -219,21 +224,27 @@ static enum query_control_err
 exchange(struct query_control *c, struct sts_str request, int64_t deadline,
     struct control_words *words)
 {
-	enum query_control_err err;
 	struct sts_str line;
 	const char *why;
 
 	if (!send_until(c, request, deadline))
-		why = errno == EAGAIN ? "no answer in time" : strerror(errno);
+		why = errno == EAGAIN ? "no answer in time" : closed(c, errno);
 	else
 		why = receive_until(c, &line, deadline);
-	if (why != NULL) {
-		hang_up(c);
-		return fail(c, QUERY_CONTROL_TROUBLE, why, "; see the log of stsd");
-	}
-	err = judge(c, line, words);
-	c->used_ms = now_ms();
-	return err;
+	if (why == NULL)
+		return judge(c, line, words);
+	hang_up(c);
+	return fail(c, QUERY_CONTROL_TROUBLE, why, "; see the log of stsd");
+}
+
+static enum query_control_err
+ask_once(struct query_control *c, struct sts_str request, int64_t deadline,
+    struct control_words *words)
+{
+	c->closed = false;
+	if (c->fd == -1 && connect_until(c, deadline) == -1)
+		return fail_connect(c);
+	return exchange(c, request, deadline, words);
 }
 
 enum query_control_err
@@ -246,12 +257,11 @@ query_control_ask(struct query_control *c, struct sts_buf *request, int64_t wait
 	control_put_end(request);
 	if (request->bad)
 		query_no_memory();
-	if (c->fd != -1 && now_ms() - c->used_ms > IDLE_MS)
-		hang_up(c);
-	if (c->fd == -1 && connect_until(c, deadline) == -1)
-		err = fail_connect(c);
-	else
-		err = exchange(c, sts_buf_str(request), deadline, words);
+	err = ask_once(c, sts_buf_str(request), deadline, words);
+	/* It hangs up on who was silent for a while, and when it is being replaced, as by a
+	 * reload: somebody is there again at once. */
+	if (c->closed)
+		err = ask_once(c, sts_buf_str(request), deadline, words);
 	sts_buf_clear(request);
 	return err;
 }

@@ -576,10 +576,7 @@ test_pause(void)
 	(void)poll(NULL, 0, 2 * PATIENCE_MS);
 	control_put_start(&request, "hello");
 	err = query_control_ask(c, &request, 1000, &words);
-	CHECK("once it is told", err == QUERY_CONTROL_TROUBLE);
-	control_put_start(&request, "hello");
-	err = query_control_ask(c, &request, 1000, &words);
-	CHECK("then it comes anew", err == QUERY_CONTROL_OK);
+	CHECK("a pause", err == QUERY_CONTROL_OK);
 	query_control_close(c);
 }
 
