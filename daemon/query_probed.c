@@ -117,9 +117,7 @@ query_report_smtp(struct query_report *r, const struct query_smtp *list, size_t 
 	r->smtp = list;
 	r->smtp_count = count;
 	query_smtp_judge(list, count, level, context->now, on_note, r);
-	if (is_strict(level) && is_deferred(r, level)) {
+	if (is_strict(level) && is_deferred(r, level))
 		r->verdict = QUERY_DEFERRED;
-		r->exit = QUERY_EXIT_BROKEN;
-	}
 	query_report_end(r, context);
 }

@@ -271,6 +271,105 @@ check(size_t i)
 	query_report_done(&r);
 }
 
+/* A report of a domain without MTA-STS, and whether a daemon could be asked. */
+static const struct {
+	const char *what;
+	enum query_control_err err;
+	const char *version; /* NULL: ours */
+	bool has_entry;
+	const char *ids;
+	size_t warnings;
+} daemons[] = {
+	{ "knows it", QUERY_CONTROL_OK, NULL, true, "TXT01", 0 },
+	{ "does not know it", QUERY_CONTROL_NONE, NULL, false, "TXT01", 0 },
+	{ "of another version", QUERY_CONTROL_NONE, "0.0.9", false, "ENV09 TXT01", 1 },
+	{ "switched off", QUERY_CONTROL_OFF, "", false, "TXT01 ENV08", 0 },
+	{ "away", QUERY_CONTROL_AWAY, "", false, "TXT01 ENV08", 0 },
+	{ "away, its cache is here", QUERY_CONTROL_AWAY, "", true, "TXT01", 0 },
+	{ "closed", QUERY_CONTROL_DENIED, "", false, "ENV08 TXT01", 1 },
+	{ "of another language", QUERY_CONTROL_VERSION, "", false, "ENV08 TXT01", 1 },
+	{ "in trouble", QUERY_CONTROL_TROUBLE, "", false, "ENV08 TXT01", 1 },
+};
+
+static void
+check_daemon(size_t i)
+{
+	static const struct sts_entry cached = { .record_at = NOW, .record_ede = -1 };
+	static const struct sts_rules rules = { .refresh_interval = DAY };
+	static const struct pf_reply_style style = { true, true, 65536 };
+	static struct sts_entry entry;
+	struct query_context context = { .rules = &rules, .style = &style, .now = NOW };
+	struct query_known known = { .err = daemons[i].err,
+		.version = sts_str_of(
+		    daemons[i].version != NULL ? daemons[i].version : STSD_VERSION),
+		.why = STS_STR("because"),
+		.entry = daemons[i].has_entry ? &cached : NULL };
+	const char *what = daemons[i].what;
+	struct query_report r;
+
+	entry = (struct sts_entry){ 0 };
+	query_report_start(&r, "dom.example", NOW);
+	r.is_domain = sts_key_parse(STS_STR("dom.example"), &r.key) == STS_OK;
+	tell_record(&r, &entry, true);
+	query_report_known(&r, &known);
+	query_report_conclude(&r, STS_OK, STS_HOPE_DONE, &entry, &context);
+	check_ids(what, &r, sts_str_of(daemons[i].ids));
+	CHECK(what, query_count(&r.findings, QUERY_WARNING) == daemons[i].warnings);
+	query_report_done(&r);
+}
+
+/* What has changed, in words. */
+static const struct {
+	const char *then, *now, *words;
+} changes[] = {
+	{ POLICY("testing", "a.b"), POLICY("enforce", "a.b"), "mode testing -> enforce" },
+	{ POLICY("enforce", "a.b"), POLICY("enforce", "c.d"), "+ c.d, - a.b" },
+	{ POLICY("testing", "a.b"), POLICY("enforce", "A.b\nmx: c.d"),
+	    "mode testing -> enforce, + c.d" },
+	{ "version: STSv1\nmode: enforce\nmax_age: 86400\nmx: a.b\n",
+	    POLICY("enforce", "a.b"), "max_age 86400 -> 604800" },
+	{ "version: STSv1\nmode: testing\nmax_age: 86400\nmx: a.b\n",
+	    POLICY("enforce", "a.b"),
+	    "mode testing -> enforce, max_age 86400 -> 604800" },
+	{ POLICY("enforce", "a.b"),
+	    POLICY("enforce",
+		"1.x\nmx: 2.x\nmx: 3.x\nmx: 4.x\nmx: 5.x\nmx: 6.x\nmx: 7.x\nmx: 8.x\n"
+		"mx: 9.x\nmx: a.b"),
+	    "+ 1.x, + 2.x, + 3.x, + 4.x, + 5.x, + 6.x, + 7.x, + 8.x" },
+};
+
+static void
+check_change(size_t i)
+{
+	static const struct sts_rules rules = { .refresh_interval = DAY };
+	static const struct pf_reply_style style = { true, true, 65536 };
+	static struct sts_entry entry, cached;
+	struct query_context context = { .rules = &rules, .style = &style, .now = NOW };
+	struct query_known known = { .entry = &cached, .now = NOW };
+	const char *what = changes[i].words;
+	struct sts_str words = STS_STR_NONE;
+	struct query_report r;
+
+	entry = (struct sts_entry){ 0 };
+	cached = (struct sts_entry){ .fetched = NOW,
+		.max_age = 86400,
+		.policy = sts_str_of(changes[i].then),
+		.id = STS_STR("0") };
+	query_report_start(&r, "dom.example", NOW);
+	r.is_domain = sts_key_parse(STS_STR("dom.example"), &r.key) == STS_OK;
+	tell_record(&r, &entry, false);
+	tell_policy(&r, &entry, changes[i].now);
+	query_report_known(&r, &known);
+	query_report_conclude(&r, STS_OK, STS_HOPE_DONE, &entry, &context);
+	for (size_t n = 0; n < r.findings.count; n++)
+		if (strcmp(r.findings.list[n].id, "CAC05") == 0)
+			words = r.findings.list[n].detail;
+	CHECK(what, sts_str_eq(words, sts_str_of(what)));
+	if (!sts_str_eq(words, sts_str_of(what)))
+		fprintf(stderr, "  got %.*s\n", (int)words.n, words.p);
+	query_report_done(&r);
+}
+
 static const struct {
 	int64_t seconds;
 	const char *text;
@@ -306,6 +405,10 @@ main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		check(i);
+	for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++)
+		check_daemon(i);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		check_change(i);
 	test_spans();
 	return test_failed;
 }
