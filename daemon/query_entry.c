@@ -267,6 +267,16 @@ query_entry_text(struct sts_buf *to, const struct query_entry *e,
 
 /* --- For machines --- */
 
+/* "" is no id. */
+static void
+write_id(struct query_writer *w, const char *key, struct sts_str id)
+{
+	if (id.n == 0)
+		query_null(w, key);
+	else
+		query_string(w, key, id);
+}
+
 static void
 write_look(struct query_writer *w, int64_t at, uint32_t ttl, enum sts_err err, int ede)
 {
@@ -291,7 +301,7 @@ write_policy(struct query_writer *w, const struct query_entry *e)
 	}
 	query_open(w, "policy", '{');
 	query_text(w, "mode", sts_mode_text(k->mode));
-	query_string(w, "id", k->id);
+	write_id(w, "id", k->id);
 	query_number(w, "max_age", k->max_age);
 	query_time(w, "fetched", k->fetched);
 	query_time(w, "expires", sts_entry_expires(k));
@@ -311,7 +321,7 @@ write_record(struct query_writer *w, const struct sts_entry *k)
 		return;
 	}
 	query_open(w, "record", '{');
-	query_string(w, "id", k->record_id);
+	write_id(w, "id", k->record_id);
 	write_look(w, k->record_at, k->record_ttl, k->record_err, k->record_ede);
 	query_close(w, '}');
 }
@@ -323,7 +333,7 @@ write_fetch(struct query_writer *w, const struct sts_entry *k)
 	query_time(w, "last", k->tried);
 	query_time(w, "failed", k->failed_at);
 	query_text(w, "error", k->failed_at == 0 ? NULL : sts_err_token(k->failed_err));
-	query_string(w, "failed_id", k->failed_id);
+	write_id(w, "failed_id", k->failed_id);
 	query_number(w, "failures", k->failures);
 	query_time(w, "backoff_until",
 	    k->failures > 0 ? k->failed_at + STS_FAILURE_GAP : 0);
@@ -432,7 +442,7 @@ query_listed_json(struct sts_buf *to, const struct query_listed *l)
 	query_open(&w, NULL, '{');
 	query_string(&w, "domain", l->domain);
 	query_string(&w, "mode", l->mode);
-	query_string(&w, "id", l->id);
+	write_id(&w, "id", l->id);
 	query_time(&w, "fetched", l->fetched);
 	query_time(&w, "expires", l->expires);
 	query_time(&w, "asked", l->asked);
