@@ -279,7 +279,6 @@ end_probe(struct query_visit *v)
 {
 	if (v->probe == NULL || !v->traveled || !query_beside_is_done(v->beside))
 		return;
-	probe_hosts(v, query_beside_hosts(v->beside), true);
 	query_probe_end(v->probe, on_probed, v);
 }
 
@@ -291,10 +290,8 @@ on_beside(void *arg)
 {
 	struct query_visit *v = arg;
 
-	if (query_beside_is_done(v->beside))
-		end_probe(v);
-	else
-		probe_hosts(v, query_beside_hosts(v->beside), false);
+	probe_hosts(v, query_beside_hosts(v->beside), query_beside_is_done(v->beside));
+	end_probe(v);
 	go_on(v);
 }
 
