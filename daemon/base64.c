@@ -17,8 +17,9 @@ base64_put(struct sts_buf *to, struct sts_str bytes)
 		for (size_t k = 0; k < 3; k++)
 			group =
 			    group << 8 | (k < left ? (unsigned char)bytes.p[i + k] : 0u);
-		for (size_t k = 0; k < 4; k++)
-			out[k] = k <= left ? alphabet[group >> (18 - 6 * k) & 63] : '=';
+		memset(out, '=', sizeof(out));
+		for (size_t k = 0; k < 4 && k <= left; k++)
+			out[k] = alphabet[group >> (18 - 6 * k) & 63];
 		sts_put(to, (struct sts_str){ out, 4 });
 	}
 }

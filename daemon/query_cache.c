@@ -210,12 +210,13 @@ on_fault(int signo)
 static bool
 open_cache(struct query_asking *a)
 {
+	struct sigaction faults = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
 	struct sts_clock_start start;
 	struct sts_clock_mark mark;
 	char path[4096], why[256] = "";
 
-	(void)signal(SIGBUS, on_fault);
-	(void)signal(SIGSEGV, on_fault);
+	(void)sigaction(SIGBUS, &faults, NULL);
+	(void)sigaction(SIGSEGV, &faults, NULL);
 	(void)snprintf(path, sizeof(path), "%s/cache.mdb", a->config->state_directory);
 	if (sts_cache_open(path, a->config->cache_size, false, NULL, &a->cache, why,
 		sizeof(why)) != STS_OK) {

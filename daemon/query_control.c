@@ -224,7 +224,7 @@ static enum query_control_err
 exchange(struct query_control *c, struct sts_str request, int64_t deadline,
     struct control_words *words)
 {
-	struct sts_str line;
+	struct sts_str line = STS_STR_NONE;
 	const char *why;
 
 	if (!send_until(c, request, deadline))
