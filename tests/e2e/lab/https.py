@@ -26,6 +26,7 @@ class Host:
 
     def __init__(self, policy, how="good", certificate="good", names=None, gate=None):
         self.policy = policy
+        self.raw = b""  # the whole answer of how "raw"
         self.how = how
         self.certificate = certificate
         self.names = names
@@ -144,6 +145,7 @@ def _redirect(code):
 
 HOWS = {
     "good": _good,
+    "raw": lambda sock, host: sock.sendall(host.raw),
     "late-clock": _late_clock,
     "page": _page,
     "charset": _media("Text/Plain; charset=utf-8; x=y"),
