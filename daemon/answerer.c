@@ -630,6 +630,8 @@ on_resolver(void *arg, const struct ipc_message *m)
 	}
 	if (m->type == IPC_TOLD)
 		on_told(a, m);
+	else if (m->type == IPC_VALIDATES)
+		a->rules.validates = m->wait_ms;
 	if (m->fd != -1)
 		close(m->fd);
 }

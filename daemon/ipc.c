@@ -73,7 +73,7 @@ decode(struct sts_str bytes, struct ipc_message *m)
 	m->wait_ms = (int64_t)sts_get_u64(&r);
 	m->domain = sts_get_bytes(&r, domain_n);
 	m->text = r.rest;
-	if (r.bad || type < IPC_HELLO || type > IPC_TOLD || hope > STS_HOPE_AWAY)
+	if (r.bad || type < IPC_HELLO || type > IPC_VALIDATES || hope > STS_HOPE_AWAY)
 		return false;
 	m->type = (enum ipc_type)type;
 	m->err = sts_err_from(err);

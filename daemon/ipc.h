@@ -50,6 +50,7 @@ enum ipc_type {
 	/* answerer <-> resolver, over a channel */
 	IPC_ASK,  /* number: question; wait_ms; flags; domain: lower case, or UTF-8 */
 	IPC_TOLD, /* number: question; err; hope; domain; text: the entry's bytes */
+	IPC_VALIDATES, /* wait_ms: since when the resolver's servers do (seconds) */
 };
 
 #define IPC_ASK_BESIDE 1u /* look at it; no reply is wanted */

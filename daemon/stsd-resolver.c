@@ -73,6 +73,7 @@ struct resolver {
 	struct report report;
 	unsigned ticks;
 	bool fetched_lately; /* memory of fetches is worth giving back */
+	bool validates;	     /* as of the last self-test */
 	bool stopping;
 };
 
@@ -224,6 +225,29 @@ on_answerer(void *arg, const struct ipc_message *m)
 		(void)close(m->fd);
 }
 
+/* What was found for want of AD must not outlive the want. */
+static void
+tell_validates(const struct channel *c)
+{
+	(void)ipc_send(c->ipc,
+	    &(struct ipc_message){ .type = IPC_VALIDATES,
+		.wait_ms = c->resolver->rules.validates,
+		.fd = -1 });
+}
+
+static void
+learn_trust(struct resolver *r, const struct sts_trust *trust)
+{
+	bool validates = trust->err == STS_OK && trust->ad;
+
+	if (validates && !r->validates) {
+		r->rules.validates = sts_clock_now();
+		for (const struct channel *c = r->channels; c != NULL; c = c->next)
+			tell_validates(c);
+	}
+	r->validates = validates;
+}
+
 static void
 add_channel(struct resolver *r, int fd)
 {
@@ -240,6 +264,7 @@ add_channel(struct resolver *r, int fd)
 	}
 	c->next = r->channels;
 	r->channels = c;
+	tell_validates(c);
 	/* An answerer that is new has perhaps replaced one that was killed. */
 	if (r->cache != NULL)
 		sts_cache_check_readers(r->cache);
@@ -256,6 +281,8 @@ on_event(void *arg, const struct sts_event *event)
 	report_event(&r->report, event);
 	if (event->what == STS_EVENT_FETCHED)
 		r->fetched_lately = true;
+	if (event->what == STS_EVENT_TRUST)
+		learn_trust(r, event->trust);
 	/* A damaged file is never served from: the supervisor moves it aside. */
 	if (event->what == STS_EVENT_TROUBLE &&
 	    (event->err == STS_ERR_CACHE_ENTRY || sts_cache_is_damaged(r->cache)))

@@ -93,7 +93,7 @@ answer_enforced(const struct sts_dane *f, enum sts_hope hope,
     const struct sts_rules *rules, int64_t now, struct sts_answer *a)
 {
 	enum sts_dane_state state =
-	    sts_dane_is_live(f, rules->believe, now) ? f->state : STS_DANE_NONE;
+	    sts_dane_is_live(f, rules, now) ? f->state : STS_DANE_NONE;
 
 	if (!rules->dane)
 		state = STS_DANE_OFF;
@@ -128,7 +128,7 @@ answer_permitted(const struct sts_dane *f, const struct sts_rules *rules, int64_
     struct sts_answer *a)
 {
 	bool plain = !rules->dane ||
-	    (sts_dane_is_live(f, rules->believe, now) &&
+	    (sts_dane_is_live(f, rules, now) &&
 		(f->state == STS_DANE_OFF ||
 		    (f->state == STS_DANE_ABSENT && f->whole && f->plain)));
 

@@ -23,18 +23,19 @@ sts_dane_text(enum sts_dane_state state)
 	return states[state];
 }
 
-/* Does it rest on what the setting says of the AD bit? */
+/* Does what it says of the AD bit still hold? */
 static bool
-is_of_setting(enum sts_dane_state state, bool believe)
+holds(const struct sts_dane *f, const struct sts_rules *rules)
 {
-	switch (state) {
+	switch (f->state) {
+	case STS_DANE_OFF:
+		return f->at > rules->validates;
 	case STS_DANE_DISTRUSTED:
-		return !believe;
+		return !rules->believe;
 	case STS_DANE_APPLIES:
 	case STS_DANE_ABSENT:
-		return believe;
+		return rules->believe;
 	case STS_DANE_NONE:
-	case STS_DANE_OFF:
 	case STS_DANE_UNKNOWN:
 	case STS_DANE_STATES:
 		break;
@@ -43,10 +44,9 @@ is_of_setting(enum sts_dane_state state, bool believe)
 }
 
 bool
-sts_dane_is_live(const struct sts_dane *f, bool believe, int64_t now)
+sts_dane_is_live(const struct sts_dane *f, const struct sts_rules *rules, int64_t now)
 {
-	return f->at != 0 && now >= f->at && now < f->at + f->ttl &&
-	    is_of_setting(f->state, believe);
+	return f->at != 0 && now >= f->at && now < f->at + f->ttl && holds(f, rules);
 }
 
 /* Neither records nor a "no": DNS did not say, or we could not ask. */
@@ -543,6 +543,7 @@ sts_dane_run(struct sts_dane_look *d, const struct sts_dane *before,
 		trust = again;
 	if (was_answered(trust) && !trust->ad) {
 		find(d, STS_DANE_OFF, STS_SELFTEST_INTERVAL);
+		d->finding.at = trust->at;
 		return 0;
 	}
 	if (!d->believe) {

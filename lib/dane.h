@@ -148,7 +148,9 @@ void sts_dane_tell(struct sts_dane_look *d, size_t host, enum sts_dane_step step
 
 enum sts_host_state sts_dane_host_state(const struct sts_dane_look *d, size_t host);
 
-/* Does the finding still count, now that the AD bit is believed or is not? */
-bool sts_dane_is_live(const struct sts_dane *f, bool believe, int64_t now);
+/* Does the finding still count, by its age, and by what the AD bit is worth now? */
+struct sts_rules;
+bool sts_dane_is_live(const struct sts_dane *f, const struct sts_rules *rules,
+    int64_t now);
 
 #endif

@@ -126,7 +126,7 @@ static bool
 dane_serves(const struct sts_dane *f, const struct sts_entry *e,
     const struct sts_rules *rules, int64_t now)
 {
-	return sts_dane_is_live(f, rules->believe, now) &&
+	return sts_dane_is_live(f, rules, now) &&
 	    (f->state != STS_DANE_ABSENT || f->whole || !needs_whole(e, rules, now));
 }
 

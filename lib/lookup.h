@@ -23,12 +23,12 @@
  * tests and fuzzers make facts up, a refresh is the same journey with another start.
  */
 enum sts_need {
-	STS_NEED_RECORD = 1 << 0, /* TXT of _mta-sts.<domain> */
-	STS_NEED_MX = 1 << 1,	  /* MX of <domain> */
-	STS_NEED_HOST = 1 << 2,	  /* A and AAAA of mta-sts.<domain> */
-	STS_NEED_POLICY = 1 << 3, /* the file, from l->addresses */
-	STS_NEED_STORED = 1 << 4, /* l->entry, committed */
-	STS_NEED_TRUST = 1 << 5,  /* does the resolver validate? as of late (. SOA) */
+	STS_NEED_RECORD = 1 << 0,    /* TXT of _mta-sts.<domain> */
+	STS_NEED_MX = 1 << 1,	     /* MX of <domain> */
+	STS_NEED_HOST = 1 << 2,	     /* A and AAAA of mta-sts.<domain> */
+	STS_NEED_POLICY = 1 << 3,    /* the file, from l->addresses */
+	STS_NEED_STORED = 1 << 4,    /* l->entry, committed */
+	STS_NEED_TRUST = 1 << 5,     /* does the resolver validate? as of late (. SOA) */
 	STS_NEED_TRUST_NOW = 1 << 6, /* the same, asked anew */
 	STS_NEED_HOSTS = 1 << 7,     /* whatever sts_dane_ask(&l->dane) asks for */
 };
@@ -46,9 +46,11 @@ struct sts_rules {
 	bool strict_testing; /* mode testing counts as enforce */
 	bool loose;	     /* wildcards = loose: MX hosts need not be named */
 	bool defer_txt_error;
-	bool may;     /* testing and none may be answered "OK may" */
-	bool dane;    /* DANE comes first: Postfix does it */
-	bool believe; /* the AD bit of the configured servers counts (dnssec) */
+	bool may;	   /* testing and none may be answered "OK may" */
+	bool dane;	   /* DANE comes first: Postfix does it */
+	bool believe;	   /* the AD bit of the configured servers counts (dnssec) */
+	int64_t validates; /* when they began to set it; 0: not that we know of. What was
+			    * found by then for want of it counts no more */
 	uint32_t refresh_interval;
 	uint32_t refresh_unused;
 	const struct sts_net *allow; /* allow_addresses: what the guard lets through */
@@ -65,7 +67,7 @@ struct sts_fact {
 	const uint16_t *preferences; /* MX: of each host */
 	const struct sts_addr *addresses; /* HOST: in the order of the answers */
 	size_t count;
-	bool ad; /* the AD bit, as it came: MX, TRUST */
+	bool ad;	     /* the AD bit, as it came: MX, TRUST */
 	struct sts_str body; /* POLICY */
 	int64_t at;	     /* set by sts_lookup_tell */
 };
@@ -75,17 +77,17 @@ struct sts_lookup {
 	const struct sts_rules *rules;
 	enum sts_start start;
 	struct sts_target target; /* what Postfix asks about */
-	bool used;		 /* Postfix asks: note the day */
-	bool early;		 /* nobody waits: look also at what soon will be due */
-	struct sts_entry cached; /* what the cache had; all-zero: nothing */
-	unsigned known;		 /* which facts were told */
+	bool used;		  /* Postfix asks: note the day */
+	bool early;		  /* nobody waits: look also at what soon will be due */
+	struct sts_entry cached;  /* what the cache had; all-zero: nothing */
+	unsigned known;		  /* which facts were told */
 	struct sts_fact fact[STS_NEEDS];
 
 	/* Set by sts_lookup_run: */
 	struct sts_entry entry; /* the truth so far */
 	bool changed;		/* it differs from what the cache has */
 	bool fetching;		/* HOST or POLICY is needed: a fetch is running */
-	bool looking; /* a live policy only waits for DNS to confirm it */
+	bool looking;		/* a live policy only waits for DNS to confirm it */
 	struct sts_addr addresses[STS_ADDRESSES_MAX]; /* for POLICY, in order of trial */
 	size_t address_count;
 	struct sts_dane_look dane;

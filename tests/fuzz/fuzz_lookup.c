@@ -226,7 +226,7 @@ check_dane(const struct sts_lookup *l, const struct sts_answer *a, int64_t now)
 {
 	const struct sts_rules *rules = l->rules;
 	const struct sts_dane *f = sts_entry_dane(&l->entry, l->target);
-	bool live = sts_dane_is_live(f, rules->believe, now);
+	bool live = sts_dane_is_live(f, rules, now);
 	bool nobody_sees = !rules->dane || (live && f->state == STS_DANE_OFF);
 	bool absent = live && f->state == STS_DANE_ABSENT && rules->believe;
 	bool distrusted = live && f->state == STS_DANE_DISTRUSTED && !rules->believe;

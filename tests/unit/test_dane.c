@@ -631,22 +631,28 @@ static void
 test_live(void)
 {
 	struct sts_dane f = { .at = NOW, .ttl = 60 };
+	const struct sts_rules yes = { .believe = true }, no = { .believe = false };
+	struct sts_rules mended = { .believe = true, .validates = NOW };
 
-	CHECK("at once", sts_dane_is_live(&f, true, NOW));
-	CHECK("its last second", sts_dane_is_live(&f, true, NOW + 59));
-	CHECK("over", !sts_dane_is_live(&f, true, NOW + 60));
-	CHECK("of the future", !sts_dane_is_live(&f, true, NOW - 1));
+	CHECK("at once", sts_dane_is_live(&f, &yes, NOW));
+	CHECK("its last second", sts_dane_is_live(&f, &yes, NOW + 59));
+	CHECK("over", !sts_dane_is_live(&f, &yes, NOW + 60));
+	CHECK("of the future", !sts_dane_is_live(&f, &yes, NOW - 1));
 	for (int i = 0; i < STS_DANE_STATES; i++) {
 		f.state = (enum sts_dane_state)i;
 		CHECK("AD is believed",
-		    sts_dane_is_live(&f, true, NOW) == (i != STS_DANE_DISTRUSTED));
+		    sts_dane_is_live(&f, &yes, NOW) == (i != STS_DANE_DISTRUSTED));
 		CHECK("AD is not believed",
-		    sts_dane_is_live(&f, false, NOW) ==
+		    sts_dane_is_live(&f, &no, NOW) ==
 			(i != STS_DANE_APPLIES && i != STS_DANE_ABSENT));
 	}
 	f.state = STS_DANE_OFF;
+	CHECK("found before the resolver was mended",
+	    !sts_dane_is_live(&f, &mended, NOW));
+	mended.validates = NOW - 1;
+	CHECK("broken again", sts_dane_is_live(&f, &mended, NOW));
 	f.at = 0;
-	CHECK("none", !sts_dane_is_live(&f, true, 0) && !sts_dane_is_live(&f, true, 30));
+	CHECK("none", !sts_dane_is_live(&f, &yes, 0) && !sts_dane_is_live(&f, &yes, 30));
 	for (int i = 0; i < STS_DANE_STATES; i++)
 		for (int j = 0; j < i; j++)
 			CHECK("words differ",
