@@ -142,7 +142,7 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/stsd \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
 	    $(DESTDIR)$(SYSCONFDIR)/stsd $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
-	    $(DESTDIR)$(COMPLETIONDIR)
+	    $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(PREFIX)/share/stsd
 	install -m 755 $(B)/stsd $(DESTDIR)$(SBINDIR)/stsd
 	install -m 755 $(B)/stsd-query $(DESTDIR)$(BINDIR)/stsd-query
 	install -m 755 $(B)/stsd-resolver $(DESTDIR)$(LIBEXECDIR)/stsd/stsd-resolver
@@ -154,6 +154,7 @@ install: all
 	sed 's|@SBINDIR@|$(SBINDIR)|' daemon/stsd.service.in >$(DESTDIR)$(UNITDIR)/stsd.service
 	install -m 644 daemon/stsd.sysusers $(DESTDIR)$(SYSUSERSDIR)/stsd.conf
 	install -m 644 daemon/stsd-query.bash $(DESTDIR)$(COMPLETIONDIR)/stsd-query
+	install -m 644 daemon/stsd-query.schema.json $(DESTDIR)$(PREFIX)/share/stsd/
 	[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers >/dev/null || systemd-sysusers
 # The configuration and the cache stay: they are the administrator's.
 uninstall:
@@ -161,8 +162,9 @@ uninstall:
 	    $(DESTDIR)$(LIBEXECDIR)/stsd/stsd-resolver $(DESTDIR)$(MANDIR)/man8/stsd.8 \
 	    $(DESTDIR)$(MANDIR)/man5/stsd.conf.5 $(DESTDIR)$(MANDIR)/man1/stsd-query.1 \
 	    $(DESTDIR)$(UNITDIR)/stsd.service $(DESTDIR)$(SYSUSERSDIR)/stsd.conf \
-	    $(DESTDIR)$(COMPLETIONDIR)/stsd-query
-	rmdir $(DESTDIR)$(LIBEXECDIR)/stsd 2>/dev/null || true
+	    $(DESTDIR)$(COMPLETIONDIR)/stsd-query \
+	    $(DESTDIR)$(PREFIX)/share/stsd/stsd-query.schema.json
+	rmdir $(DESTDIR)$(LIBEXECDIR)/stsd $(DESTDIR)$(PREFIX)/share/stsd 2>/dev/null || true
 
 clean: ; rm -rf build
 
