@@ -36,15 +36,15 @@ struct sts_answer {
 	enum sts_err why; /* TEMP: the reason; NOTFOUND: what stood in the way, or OK */
 	enum sts_about about; /* a DNS failure: of what */
 	struct sts_str host;  /* and of which host; a view into the entry */
-	int16_t ede;	  /* of a DNS failure, -1 without */
-	bool ask_first;	  /* OPEN: the resolver must be asked before this is given */
-	bool ask_beside;  /* OPEN: give it, and have the resolver look as well */
+	int16_t ede;	      /* of a DNS failure, -1 without */
+	bool ask_first;	      /* OPEN: the resolver must be asked before this is given */
+	bool ask_beside;      /* OPEN: give it, and have the resolver look as well */
 };
 
 /* e: NULL when nothing is known. domain and target as in the key. */
 void sts_answer(const struct sts_entry *e, struct sts_str domain,
-    struct sts_target target, enum sts_hope hope, int64_t now, const struct sts_rules *rules,
-    struct sts_answer *answer);
+    struct sts_target target, enum sts_hope hope, int64_t now,
+    const struct sts_rules *rules, struct sts_answer *answer);
 
 const char *sts_verdict_text(enum sts_verdict verdict);
 
