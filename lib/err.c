@@ -27,7 +27,7 @@ static const struct row {
 	[STS_ERR_DNS_MALFORMED] = { "dns-malformed", "the DNS reply is malformed",
 	    "malformed", NULL, NULL },
 	[STS_ERR_DNS_OTHER] = { "dns-other", "DNS answered with an unusual error code",
-	    "rcode", NULL, NULL },
+	    "another rcode", NULL, NULL },
 
 	[STS_ERR_DNS_NODATA] = { "dns-nodata", "the name has no such DNS record",
 	    "NODATA", NULL, NULL },

@@ -12,7 +12,9 @@
  *    callbacks only take notes and wake the question; turn(), which the loop calls,
  *    decides, and is the only place that ends channels or calls the owner.
  * 4. A server that is slow is not given up: when its share of the time has passed, the
- *    next one is asked beside it, and the first good answer counts.
+ *    next one is asked beside it, and the first good answer counts. Until it answers
+ *    again, and for half a minute at most, it is the last to be asked: a dead one would
+ *    cost each question its share.
  */
 #include "resolve.h"
 
@@ -46,6 +48,7 @@
 struct server {
 	struct sts_addr address;
 	uint16_t port;
+	int64_t silent_until; /* ms; 0: it answers, as far as is known */
 };
 
 struct sts_resolve {
@@ -391,6 +394,29 @@ observe(const struct sts_question *q, enum sts_err err)
 		q->resolve->on_asked(q->resolve->arg, q->type, err);
 }
 
+static void
+remember_silent(struct sts_question *q)
+{
+	struct sts_resolve *r = q->resolve;
+
+	for (const struct attempt *a = q->attempts; a != NULL; a = a->next)
+		if (!a->ended)
+			r->servers[a->server].silent_until =
+			    sts_loop_ms(r->loop) + STS_FAILED_TTL * INT64_C(1000);
+}
+
+/* The first that is not known to be silent; if all are, the first. */
+static size_t
+best_server(const struct sts_resolve *r)
+{
+	int64_t now = sts_loop_ms(r->loop);
+
+	for (size_t i = 0; i < r->count; i++)
+		if (r->servers[i].silent_until <= now)
+			return i;
+	return 0;
+}
+
 /* Who has not answered while another has, or by the deadline, has let its time pass. */
 static void
 observe_silent(const struct sts_question *q)
@@ -513,6 +539,8 @@ take(struct sts_question *q, struct attempt **link)
 	bool finished = true;
 
 	read_reply(q, a, &answer);
+	if (reply != NULL)
+		q->resolve->servers[server].silent_until = 0;
 	*link = a->next;
 	a->reply = NULL;
 	attempt_free(a);
@@ -565,6 +593,7 @@ ask_next(struct sts_question *q, int64_t now)
 	int64_t left = (int64_t)(q->count - q->asked);
 	int64_t share = (deadline(q) - now) / left;
 
+	remember_silent(q);
 	q->next_at = now + share;
 	return attempt_start(q, share);
 }
@@ -593,6 +622,7 @@ turn(void *arg)
 	if (take_replies(q, now))
 		return;
 	if (now >= deadline(q)) {
+		remember_silent(q);
 		finish_failed(q, q->failure == STS_OK ? STS_ERR_DNS_TIMEOUT : q->failure);
 		return;
 	}
@@ -732,7 +762,7 @@ struct sts_question *
 sts_resolve_ask(struct sts_resolve *r, struct sts_str name, enum sts_dns_type type,
     sts_on_answer *on, void *arg)
 {
-	return question_new(r, 0, r->count, name, type, on, arg);
+	return question_new(r, best_server(r), r->count, name, type, on, arg);
 }
 
 size_t

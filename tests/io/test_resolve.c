@@ -873,6 +873,42 @@ ask_forgotten(void)
 	sts_resolve_free(r);
 }
 
+/* A dead server costs the first question its share, and those after it nothing. */
+static int64_t took_ms;
+
+static void
+on_remembered(void *arg, const struct sts_dns_answer *a, int64_t ms)
+{
+	CHECK((const char *)arg, a->err == STS_OK);
+	took_ms = ms;
+	sts_loop_stop(loop);
+}
+
+static void
+check_remembered(void)
+{
+	static const char *const ROWS_OF_TWO[] = { "DG", "GD" };
+	char servers[64];
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = ROWS_OF_TWO[i];
+		struct sts_resolve *r;
+
+		list_servers(name, servers, sizeof(servers));
+		r = sts_resolve_new(loop, servers, 1000);
+		for (int turn = 0; turn < 3; turn++) {
+			bool first = turn == 0 && name[0] == 'D';
+
+			CHECK(name,
+			    sts_resolve_ask(r, STS_STR("txt.a"), STS_DNS_TXT,
+				on_remembered, (void *)(intptr_t)name) != NULL);
+			sts_loop_run(loop);
+			CHECK(name, first ? took_ms >= 500 : took_ms < 400);
+		}
+		sts_resolve_free(r);
+	}
+}
+
 static void
 on_exhausted(void *arg, const struct sts_dns_answer *a, int64_t ms)
 {
@@ -984,6 +1020,7 @@ main(void)
 	sts_timer_set(bound, 10000);
 	sts_loop_run(loop);
 	check_typed();
+	check_remembered();
 	check_exhausted();
 	sts_timer_free(bound);
 	CHECK("TCP only when truncated", fakes[FAKE_GOOD].streams == 1);
