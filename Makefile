@@ -117,6 +117,8 @@ lint: $(B)/libsts-core.a $(B)/libpostfix.a
 	B=$(B) V=$(V) sh tests/run lint
 demo: all
 	B=$(B) python3 tests/e2e/demo.py
+golden: $(B)/tests/unit/test_query_golden # writes what each finding looks like anew
+	GOLDEN=write $<
 mutate: # which broken rule would no test notice?
 	python3 tests/mutate.py
 
@@ -169,7 +171,7 @@ uninstall:
 clean: ; rm -rf build
 
 force:
-.PHONY: force all tests check unit sim replay io e2e lint demo mutate deps deps-demo deps-check install \
+.PHONY: force all tests check unit sim replay io e2e lint demo golden mutate deps deps-demo deps-check install \
         uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:

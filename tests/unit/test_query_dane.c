@@ -532,7 +532,8 @@ static const struct {
 	    .verdict = QUERY_DEFERRED,
 	    .exit = 3,
 	    .ids = "MX11 MX06",
-	    .reply = "TEMP dom.example: TLSA lookup failed for a.dom.example (rcode)",
+	    .reply =
+		"TEMP dom.example: TLSA lookup failed for a.dom.example (another rcode)",
 	    .text = "a.dom.example -> b.example  192.0.2.7  NODATA\n",
 	    .json = "\"alias_of\":\"b.example\",\"error\":\"NODATA\"" },
 	{ .what = "TLSA at the alias itself",

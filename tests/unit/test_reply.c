@@ -128,7 +128,7 @@ static const struct {
 	    "TEMP example.com: TLSA lookup failed for m.n (malformed)" },
 	{ "an unnamed host", LOOKUP(STS_ABOUT_ADDRESS, "", STS_ERR_DNS_OTHER, -1), NULL,
 	    NULL, &usual, STS_VERDICT_TEMP,
-	    "TEMP example.com: address lookup failed (rcode)" },
+	    "TEMP example.com: address lookup failed (another rcode)" },
 	{ "a host that is none",
 	    LOOKUP(STS_ABOUT_ADDRESS, "a\nb\xc3\xbc", STS_ERR_DNS_REFUSED, -1), NULL,
 	    NULL, &usual, STS_VERDICT_TEMP,
