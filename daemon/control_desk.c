@@ -13,9 +13,10 @@
 #include "log.h"
 #include "name.h"
 
-/* A piece of a list: entries looked at, and bytes after which it is enough. What it takes
- * is what a lookup may have to wait. */
+/* A piece of a list: entries looked at, their bytes, and bytes of an answer after which
+ * it is enough. What it takes is what a lookup may have to wait. */
 #define PIECE_ENTRIES 500
+#define PIECE_READ 1048576
 #define PIECE_BYTES 32768
 /* Of a file, so that its base64 fits in a line. */
 #define PIECE_FILE 65536
@@ -247,7 +248,7 @@ control_desk_metrics(struct control_desk *desk, struct sts_str text)
 struct piece {
 	struct sts_buf tuples;
 	int64_t now;
-	size_t looked_at;
+	size_t looked_at, read;
 	bool more;
 	size_t last_n;
 	char last[STS_NAME_MAX + 1]; /* the name last looked at */
@@ -257,15 +258,17 @@ struct piece {
 static bool
 has_room(struct piece *p, size_t bytes)
 {
-	p->more = p->looked_at >= PIECE_ENTRIES || p->tuples.n >= PIECE_BYTES ||
+	p->more = p->looked_at >= PIECE_ENTRIES || p->read >= PIECE_READ ||
+	    p->tuples.n >= PIECE_BYTES ||
 	    (p->looked_at > 0 && p->tuples.n + bytes + EXPORT_ROOM > CONTROL_LINE_MAX);
 	return !p->more;
 }
 
 static void
-pass(struct piece *p, struct sts_str domain)
+pass(struct piece *p, struct sts_str domain, struct sts_str bytes)
 {
 	p->looked_at++;
+	p->read += bytes.n;
 	p->last_n = domain.n < sizeof(p->last) ? domain.n : 0;
 	memcpy(p->last, domain.p, p->last_n);
 }
@@ -278,7 +281,7 @@ on_listed(void *arg, struct sts_str domain, struct sts_str bytes)
 
 	if (!has_room(p, 0))
 		return false;
-	pass(p, domain);
+	pass(p, domain, bytes);
 	if (sts_entry_read(bytes, &e) != STS_OK || e.fetched == 0)
 		return true;
 	control_put_word(&p->tuples, domain);
@@ -298,7 +301,7 @@ on_exported(void *arg, struct sts_str domain, struct sts_str bytes)
 
 	if (!has_room(p, bytes.n / 3 * 4))
 		return false;
-	pass(p, domain);
+	pass(p, domain, bytes);
 	if (sts_entry_read(bytes, &e) != STS_OK || !sts_entry_is_live(&e, p->now))
 		return true;
 	control_put_word(&p->tuples, domain);
@@ -342,7 +345,8 @@ list(struct control_desk *desk, struct control_guest *g, struct control_words *w
 	answer_piece(desk, g, words, on_listed);
 }
 
-static void export(struct control_desk *desk, struct control_guest *g,
+static void
+export_policies(struct control_desk *desk, struct control_guest *g,
     struct control_words *words)
 {
 	answer_piece(desk, g, words, on_exported);
@@ -590,7 +594,8 @@ import_one(struct control_desk *desk, struct errand *e, const struct exchange_en
 }
 
 static void
-import(struct control_desk *desk, struct control_guest *g, struct control_words *words)
+import_policies(struct control_desk *desk, struct control_guest *g,
+    struct control_words *words)
 {
 	struct sts_buf room = { .limit = STS_POLICY_MAX };
 	const char *wrong = judge_all(*words, &room);
@@ -627,8 +632,8 @@ static const struct verb {
 	{ "refresh", refresh },
 	{ "forget", forget },
 	{ "overrides", overrides },
-	{ "export", export },
-	{ "import", import },
+	{ "export", export_policies },
+	{ "import", import_policies },
 };
 
 void

@@ -33,7 +33,6 @@
 struct control_desk;
 
 struct control_desk_config {
-	struct sts_loop *loop;
 	struct sts_engine *engine;
 	struct sts_cache *cache;
 	const struct sts_rules *rules;

@@ -411,8 +411,7 @@ ask_metrics(void *arg)
 static bool
 open_control(struct resolver *r)
 {
-	struct control_desk_config desk = { .loop = r->role.loop,
-		.engine = r->engine,
+	struct control_desk_config desk = { .engine = r->engine,
 		.cache = r->cache,
 		.rules = &r->rules,
 		.wait_ms = r->role.config->answer_timeout_ms,

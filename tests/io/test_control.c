@@ -114,8 +114,7 @@ serve(int fd, bool others)
 		.max_lookups = 16,
 		.max_fetches = 4,
 		.answer_ms = WAIT_MS };
-	struct control_desk_config d = { .loop = loop,
-		.rules = &rules,
+	struct control_desk_config d = { .rules = &rules,
 		.wait_ms = WAIT_MS,
 		.overrides = overrides_file(),
 		.ask_metrics = give_metrics };
