@@ -95,7 +95,7 @@ static const struct command {
 	[QUERY_LINT_RECORD] = { OPT_LINT_RECORD, 1, -1, true,
 	    "--lint-record wants at least one TXT" },
 	[QUERY_MATCH] = { OPT_MATCH, 2, 2, false, "--match wants a PATTERN and a HOST" },
-	[QUERY_POSTFIX] = { OPT_POSTFIX, 0, 0, false,
+	[QUERY_POSTFIX] = { OPT_POSTFIX, 0, 0, true,
 	    "--postfix takes a directory only as --postfix=DIR" },
 	[QUERY_LIST] = { OPT_LIST, 0, 0, true, "--list takes no argument" },
 	[QUERY_SHOW] = { OPT_SHOW, 1, -1, true, "--show wants at least one DOMAIN" },

@@ -66,10 +66,13 @@ sum_up(struct sts_selftest *s)
 		name_server(s, without);
 	else if (silent != NULL)
 		name_server(s, silent);
-	if (!any) {
-		s->trust.err = silent != NULL ? silent->err : STS_ERR_INTERNAL;
-		s->trust.ede = silent != NULL ? silent->ede : -1;
-		s->trust.ad = false;
+	if (any)
+		return;
+	s->trust.err = STS_ERR_INTERNAL;
+	s->trust.ad = false;
+	if (silent != NULL) {
+		s->trust.err = silent->err;
+		s->trust.ede = silent->ede;
 	}
 }
 
@@ -148,7 +151,7 @@ on_next(void *arg)
 	struct sts_selftest *s = arg;
 
 	(void)sts_selftest_begin(s);
-	(void)sts_timer_set(s->next, STS_SELFTEST_INTERVAL * 1000);
+	(void)sts_timer_set(s->next, STS_SELFTEST_INTERVAL * INT64_C(1000));
 }
 
 int
@@ -161,7 +164,7 @@ const struct sts_trust *
 sts_selftest_result(const struct sts_selftest *s)
 {
 	bool fresh = is_answer(s->trust.err) ||
-	    sts_loop_ms(s->loop) - s->ended_ms < STS_FAILED_TTL * 1000;
+	    sts_loop_ms(s->loop) - s->ended_ms < STS_FAILED_TTL * INT64_C(1000);
 
 	return s->known && fresh ? &s->trust : NULL;
 }

@@ -43,7 +43,7 @@ static const struct {
 	{ "--postfix", true, QUERY_POSTFIX, 0 },
 	{ "--postfix=/etc/postfix-out", true, QUERY_POSTFIX, 0 },
 	{ "--postfix /etc/postfix-out", false, QUERY_POSTFIX, 0 },
-	{ "--postfix --json", false, QUERY_POSTFIX, 0 },
+	{ "--postfix --json", true, QUERY_POSTFIX, 0 },
 	{ "--list", true, QUERY_LIST, 0 },
 	{ "--list --json", true, QUERY_LIST, 0 },
 	{ "--list a.example", false, QUERY_LIST, 0 },
