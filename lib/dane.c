@@ -49,11 +49,18 @@ sts_dane_is_live(const struct sts_dane *f, const struct sts_rules *rules, int64_
 	return f->at != 0 && now >= f->at && now < f->at + f->ttl && holds(f, rules);
 }
 
+/* We could not ask: Postfix, who will, may be told something. */
+static bool
+is_ours(enum sts_err err)
+{
+	return err >= STS_ERR_NOMEM;
+}
+
 /* Neither records nor a "no": DNS did not say, or we could not ask. */
 static bool
 is_failure(enum sts_err err)
 {
-	return sts_err_is_dns_failure(err) || err >= STS_ERR_NOMEM;
+	return sts_err_is_dns_failure(err) || is_ours(err);
 }
 
 /*
@@ -122,7 +129,13 @@ is_secure(const struct sts_dane_look *d, const struct sts_dane_fact *f)
 	return d->believe && f->ad;
 }
 
-enum addresses { ADDRESSES_WAIT, ADDRESSES_SECURE, ADDRESSES_OTHER, ADDRESSES_FAILED };
+enum addresses {
+	ADDRESSES_WAIT,
+	ADDRESSES_SECURE,
+	ADDRESSES_OTHER,
+	ADDRESSES_FAILED,  /* Postfix will not have any either */
+	ADDRESSES_UNASKED, /* but these it may have, and secure ones */
+};
 
 /* Section 2.2.2: the family that has addresses decides; the other one's trouble does not
  * count then. One that is secure decides at once; one that is not says nothing of the
@@ -142,6 +155,8 @@ judge_addresses(const struct sts_dane_look *d, const struct sts_dane_host *h)
 		return ADDRESSES_SECURE;
 	if (!a->known || !aaaa->known)
 		return ADDRESSES_WAIT;
+	if (is_ours(a->err) || is_ours(aaaa->err))
+		return ADDRESSES_UNASKED;
 	if (has_a || has_aaaa)
 		return ADDRESSES_OTHER;
 	return is_failure(a->err) || is_failure(aaaa->err) ? ADDRESSES_FAILED
@@ -239,9 +254,11 @@ judge(const struct sts_dane_look *d, const struct sts_dane_host *h, unsigned *wa
 	case ADDRESSES_OTHER:
 		return is_alias(h) ? judge_insecure_alias(d, h, wants) : STS_HOST_N;
 	case ADDRESSES_FAILED:
+		return STS_HOST_LEFT_OUT;
+	case ADDRESSES_UNASKED:
 		break;
 	}
-	return STS_HOST_LEFT_OUT;
+	return STS_HOST_F;
 }
 
 static const enum sts_dns_type types[STS_DANE_STEPS] = { STS_DNS_A, STS_DNS_AAAA,
@@ -388,7 +405,8 @@ static void
 find_failed(struct sts_dane_look *d, const struct sts_dane_host *h)
 {
 	const struct sts_dane_fact *f = worst_fact(h);
-	bool addresses = judge_addresses(d, h) == ADDRESSES_FAILED;
+	enum addresses found = judge_addresses(d, h);
+	bool addresses = found == ADDRESSES_FAILED || found == ADDRESSES_UNASKED;
 
 	find_unknown(d, addresses ? STS_ABOUT_ADDRESS : STS_ABOUT_TLSA, h->name,
 	    f != NULL && is_failure(f->err) ? f->err : STS_ERR_DNS_OTHER,
