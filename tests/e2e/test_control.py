@@ -295,7 +295,7 @@ GOOD = control.line("good.test.example")
 ])
 def refused(world, text, number):
     if not hasattr(world, "importer"):
-        world.importer = world.lasting(without_dns(world, listen="inet:127.0.0.1:8472"))
+        world.importer = world.lasting(without_dns(world, listen="inet:127.0.0.1:8482"))
     stsd = world.importer
     told = tell(stsd, "--import", "-", text=text)
     same(told.status, 65, f"status ({told.err})")
@@ -438,7 +438,7 @@ def hup(world):
 ])
 def by_hand(world, data, reply):
     if not hasattr(world, "host_of_guests"):
-        world.host_of_guests = world.lasting(without_dns(world, listen="inet:127.0.0.1:8473"))
+        world.host_of_guests = world.lasting(without_dns(world, listen="inet:127.0.0.1:8483"))
     stsd = world.host_of_guests
     got = control.say(stsd, data)
     if reply is not None:

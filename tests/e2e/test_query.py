@@ -11,8 +11,8 @@ from test_dane import UNUSABLE, USABLE, add_host
 
 MAIL = "198.18.2.1"
 TWO_WEEKS = 1209600
-REMOTE_RESOLVER = "198.18.0.54"
-DAEMON_PORT = 8471
+REMOTE_RESOLVER = "198.18.0.55"
+DAEMON_PORT = 8481
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"  # a copy, that is the lab's own
 SPF = "v=spf1 -all"
 

@@ -14,7 +14,7 @@ from test_query import TWO_WEEKS, first_in_text
 SMTP = {"dane": "on"}
 FINGER = "posttls-finger"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-BASE = "198.18.5."
+BASE = "198.18.40."
 PRIVATE = "10.9.7.7"
 
 

@@ -146,7 +146,10 @@ def control(world):
     replies = {hostile.name: head + "y" * (BLOCK - len("122880:") - len(head)) + tail,
                victim.name: victim.secure}
     Naive(("127.0.0.1", 8463), replies)
-    postfix = world.postfix(socketmap="127.0.0.1:8463", smtp_processes=1, root=root)
-    arrived = send_all(world, postfix, [hostile], [victim])
-    if not [mail for mail in arrived if not mail[2]]:
-        raise Skip("this Postfix reads no reply as another's")
+    for _ in range(5):  # who comes after whom is also a matter of how busy this machine is
+        postfix = world.postfix(socketmap="127.0.0.1:8463", smtp_processes=1, root=root)
+        arrived = send_all(world, postfix, [hostile], [victim])
+        if [mail for mail in arrived if not mail[2]]:
+            return
+        postfix.stop()
+    raise Skip("this Postfix reads no reply as another's")

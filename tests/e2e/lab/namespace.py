@@ -26,11 +26,8 @@ def _tool(name):
     return path
 
 
-def enter(tools):
-    """Runs this program again inside; returns only there."""
-    if os.environ.get(INSIDE) == "1":
-        _prepare()
-        return
+def check(tools):
+    """Could we enter? Returns the command that does."""
     if os.geteuid() != 0:
         raise Unavailable("not root: a network namespace cannot be made")
     for tool in tools:
@@ -39,6 +36,15 @@ def enter(tools):
                "--mount-proc"]
     if subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL).returncode != 0:
         raise Unavailable("unshare: this system lets us make no namespaces")
+    return unshare
+
+
+def enter(tools):
+    """Runs this program again inside; returns only there."""
+    if os.environ.get(INSIDE) == "1":
+        _prepare()
+        return
+    unshare = check(tools)
     os.environ[INSIDE] = "1"
     os.execv(unshare[0], unshare + [sys.executable] + sys.argv)
 
