@@ -5,7 +5,7 @@ import os
 import re
 
 from lab import diagnosis, namespace
-from lab.cases import Skip, contains, same, table
+from lab.cases import Skip, case, contains, same, table
 from lab.world import DEAD6, WEB, WEB_NOBODY, WEB_PRIVATE, WEB_SILENT
 from test_dane import UNUSABLE, USABLE, add_host
 
@@ -212,6 +212,7 @@ DNS = [
     ("addresses of a host cannot be had", several(host("n"), host_fails(22)), "MX11", 3),
     ("does not exist", gone, "DOM01", 1),
     ("is an alias", alias_of_other, "DOM03", 0),
+    ("clocks differ", web("late-clock"), "ENV07", 0),
     ("self-test fails", resolver_fails, "ENV01", 4, ALONE),
     ("resolver does not validate", resolver_lazy, "ENV02", 0, ALONE),
     ("resolver is elsewhere", resolver_elsewhere, "ENV04", 0,
@@ -426,6 +427,12 @@ def no_anchors(world, file):
         os.rename(BUNDLE + ".away", BUNDLE)
     same((told.status, told.out), (78, ""))
     contains(told.err, "ca_file: ")
+
+
+@case("JSON is held against its schema")
+def schema(_world):
+    if diagnosis.VALIDATOR is None:
+        raise Skip("python3-jsonschema is not installed")
 
 
 @table("no domain", [
