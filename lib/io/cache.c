@@ -353,7 +353,7 @@ open_checked(struct sts_cache *c, struct why why)
 		err = STS_OK;
 	if (err != STS_OK) {
 		explain(why, c->path, sentence);
-		return STS_ERR_CACHE;
+		return err == STS_ERR_CACHE_NONE ? STS_ERR_CACHE : err;
 	}
 	rc = open_map(c);
 	if (rc == 0)
@@ -372,7 +372,11 @@ open_checked(struct sts_cache *c, struct why why)
 	}
 	if (rc != 0)
 		explain_code(why, c->path, rc);
-	return err_of(c, rc);
+	err = err_of(c, rc);
+	/* Whoever hears STS_ERR_CACHE moves the file aside, with all policies. */
+	if (err == STS_ERR_CACHE && (rc == MDB_READERS_FULL || sts_cachefile_is_want(rc)))
+		return STS_ERR_INTERNAL;
+	return err;
 }
 
 static enum sts_err

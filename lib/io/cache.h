@@ -22,7 +22,8 @@
  *
  * Durability: MDB_NOSUBDIR | MDB_NOTLS, full sync on every commit. A file that cannot
  * be LMDB's (cut off, foreign, wrong schema) is refused with STS_ERR_CACHE before any
- * page of it is touched as far as that can be known; damage met later is STS_ERR_CACHE,
+ * page of it is touched as far as that can be known; one that cannot be opened now, for
+ * want of descriptors or rights, with STS_ERR_INTERNAL; damage met later is STS_ERR_CACHE,
  * or SIGBUS/SIGSEGV inside LMDB: sts_cache_is_inside() tells a handler.
  *
  * Unless a call says otherwise: STS_OK, or STS_ERR_CACHE / _CACHE_FULL / _NOMEM.

@@ -160,6 +160,26 @@ look(int fd, const char **why)
 	return STS_ERR_CACHE;
 }
 
+bool
+sts_cachefile_is_want(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EAGAIN:
+	case EBUSY:
+	case EINTR:
+	case EMFILE:
+	case ENFILE:
+	case ENOLCK:
+	case ENOMEM:
+	case EPERM:
+	case EROFS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum sts_err
 sts_cachefile_check(const char *path, const char **why)
 {
@@ -168,9 +188,13 @@ sts_cachefile_check(const char *path, const char **why)
 	enum sts_err err;
 
 	if (fd == -1) {
-		*why = errno == ELOOP ? "is a symbolic link, not a plain file"
-				      : strerror(errno);
-		return errno == ENOENT ? STS_ERR_CACHE_NONE : STS_ERR_CACHE;
+		int error = errno;
+
+		*why = error == ELOOP ? "is a symbolic link, not a plain file"
+				      : strerror(error);
+		if (sts_cachefile_is_want(error))
+			return STS_ERR_INTERNAL;
+		return error == ENOENT ? STS_ERR_CACHE_NONE : STS_ERR_CACHE;
 	}
 	err = look(fd, why);
 	close(fd);
