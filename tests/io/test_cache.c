@@ -916,7 +916,7 @@ unwritable_directory(void)
 	if (child == 0) {
 		if (getuid() == 0 && setuid(65534) == -1)
 			_exit(1);
-		if (sts_cache_prepare(path, SIZE, why, sizeof why) != STS_ERR_CACHE)
+		if (sts_cache_prepare(path, SIZE, why, sizeof why) != STS_ERR_INTERNAL)
 			_exit(2);
 		_exit(strstr(why, "Permission denied") != NULL ? 0 : 3);
 	}
