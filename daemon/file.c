@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static int
-read_all(int fd, size_t max, struct sts_buf *to)
+int
+file_read_fd(int fd, size_t max, struct sts_buf *to)
 {
 	char chunk[16384];
 	size_t total = 0;
@@ -40,7 +40,7 @@ file_read(const char *path, size_t max, struct sts_buf *to)
 
 	if (fd == -1)
 		return -1;
-	result = read_all(fd, max, to);
+	result = file_read_fd(fd, max, to);
 	saved = errno;
 	(void)close(fd);
 	errno = saved;

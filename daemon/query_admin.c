@@ -9,6 +9,14 @@
 /* What a refresh may take beyond what the daemon waits for it. */
 #define REFRESH_SLACK_MS 5000
 
+/* In the same second there may have been another fetch before, with another end: after a
+ * failure it is counted. */
+static bool
+is_fetched(const struct sts_entry *e, int64_t asked_at)
+{
+	return e->fetched >= asked_at && e->failures == 0;
+}
+
 /* What came of a fetch that an administrator wanted. */
 static void
 put_refreshed(struct query_asking *a, struct sts_str domain, bool done,
@@ -23,7 +31,7 @@ put_refreshed(struct query_asking *a, struct sts_str domain, bool done,
 		sts_put_text(&a->out,
 		    "it goes on; --show tells what will have come of it\n");
 		status = QUERY_EXIT_TEMPORARY;
-	} else if (e->fetched >= asked_at) {
+	} else if (is_fetched(e, asked_at)) {
 		sts_put_text(&a->out, "fetched, ");
 		sts_put_text(&a->out, sts_mode_text(e->mode));
 		sts_put_text(&a->out, ", id ");

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "exchange.h"
 #include "file.h"
@@ -124,8 +125,13 @@ query_import(struct query_asking *a)
 	const char *name = a->o->words[0];
 	bool input = strcmp(name, "-") == 0;
 	struct sts_buf text = { 0 };
+	int result;
 
-	if (file_read(input ? "/dev/stdin" : name, IMPORT_MAX, &text) == -1) {
+	/* Not /dev/stdin, which cannot be opened anew when it is a socket, as of a remote
+	 * shell, or another user's. */
+	result = input ? file_read_fd(STDIN_FILENO, IMPORT_MAX, &text)
+		       : file_read(name, IMPORT_MAX, &text);
+	if (result == -1) {
 		fprintf(stderr, "stsd-query: %s: %s\n", name, strerror(errno));
 		a->status = errno == EFBIG ? QUERY_EXIT_DATA : QUERY_EXIT_NO_INPUT;
 	} else {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* stsd-query: what a person asks about MTA-STS; see stsd-query(1). */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -149,12 +151,29 @@ run(const struct query_options *o)
 	return QUERY_EXIT_INTERNAL;
 }
 
+/* A file that became descriptor 0 would be read as if it were the input, and a socket that
+ * became 2 be written to. What takes their places fails as what is closed does. */
+static bool
+fill_standard_fds(void)
+{
+	static const int wrong_way[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", wrong_way[fd]) != fd)
+			return false;
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct query_options options;
 	int status = QUERY_EXIT_USAGE;
 
+	if (!fill_standard_fds())
+		return QUERY_EXIT_INTERNAL;
+	/* Whoever started us may have ignored it: then nobody could wait for postconf. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	if (query_options_read(argc, argv, &options, stderr))
 		status = run(&options);
 	query_options_done(&options);

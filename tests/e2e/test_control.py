@@ -4,6 +4,8 @@ dropped and taken elsewhere; by whom it may, whatever others do at the socket.""
 import json
 import os
 import re
+import socket
+import subprocess
 import time
 
 from lab import control, wait
@@ -184,6 +186,19 @@ def refresh_fails(world):
     same(domain.fetches(), 2, "fetches")
 
 
+@case("--refresh that fails within the second of one that did not")
+def refresh_fails_soon(world):
+    stsd = running(world)
+    for _ in range(3):  # one of them begins and ends within a second
+        domain = world.domain()
+        same(tell(stsd, "--refresh", domain.name).status, 0, "while it is served")
+        domain.web.how = "404"
+        told = tell(stsd, "--refresh", domain.name)
+        same(told.status, 1, told.out + told.err)
+        contains(told.out, "not fetched: ")
+        contains(told.out, "what is kept counts until")
+
+
 @case("--refresh of a domain that nobody has asked for")
 def refresh_new(world):
     stsd = running(world)
@@ -242,6 +257,26 @@ def move(world):
     same(tell(there, "--export").out.splitlines()[0::4], [lines[0], lines[-1]])
     there.stop()
     same(there.start().ask(domains[0].name), domains[0].secure)
+
+
+@table("--import of an input that cannot be opened anew", [
+    ("socket, as of a remote shell", socket.socketpair, ()),
+    ("pipe of another user", lambda: os.pipe()[::-1],
+     ("setpriv", "--reuid=_stsd", "--regid=_stsd", "--clear-groups")),
+])
+def imported_from(world, make, before):
+    stsd = running(world)
+    stsd.ask(world.domain().name)
+    text = tell(stsd, "--export").out.encode()
+    theirs, ours = (end if isinstance(end, int) else end.detach() for end in make())
+    os.write(theirs, text)
+    os.close(theirs)
+    with open(ours, "rb") as source:
+        done = subprocess.run([*before, stsd.programs + "/stsd-query", "-c", stsd.config_file,
+                               "--import", "-"], stdin=source, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    same((done.returncode, done.stdout, done.stderr),
+         (0, "0 stored, 1 kept as they were, 0 expired\n", ""))
 
 
 @table("--import keeps what was fetched as late or later", [

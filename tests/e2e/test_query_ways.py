@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import subprocess
+import sys
 import threading
 import time
 
@@ -101,6 +102,36 @@ def nobody_reads(world):
                                 world.plain_domain()], stdout=full, stderr=subprocess.PIPE,
                                check=False)
     same((done.returncode in (0, 70), query.returncode), (True, 70), query.stderr)
+
+
+@table("started without standard descriptors: no file or socket takes their place", [
+    # name, what the shell closes, words, status
+    ("input, of which domains are wanted", "<&-", ["-"], 66),
+    ("input, of which none is", "<&-", ["%"], 1),
+    ("output", ">&-", ["%"], 70),
+    ("output of a list", ">&-", ["--lint-record", "v=STSv1; id=1;"], 70),
+    ("error", "2>&-", ["-v", "%"], 1), ("input and error", "<&- 2>&-", ["-v", "%"], 1),
+    ("all", "<&- >&- 2>&-", ["-v", "%"], 70),
+])
+def bare(world, closed, words, status):
+    name = world.plain_domain()
+    words = [word.replace("%", name) for word in words]
+    usual = world.query(*words, text="")
+    told = world.query(*words, before=["/bin/sh", "-c", f'exec "$@" {closed}', "sh"])
+    same(told.status, status, told.out + told.err)
+    if ">&-" not in closed.replace("2>&-", ""):
+        same(re.sub(r"\d+ ms", "", told.out), re.sub(r"\d+ ms", "", usual.out))
+    if "2>&-" in closed:
+        same(told.err, "")
+
+
+@case("--postfix for somebody who ignores the end of his children")
+def ignored(world):
+    ignore = ("import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+              "os.execv(sys.argv[1], sys.argv[1:])")
+    usual = world.query("--postfix")
+    told = world.query("--postfix", before=[sys.executable, "-c", ignore])
+    same((told.status, told.out, told.err), (usual.status, usual.out, usual.err))
 
 
 # Many.

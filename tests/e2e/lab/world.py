@@ -145,14 +145,14 @@ class World:
         finally:
             namespace.write_atomically("/etc/resolv.conf", "nameserver 127.0.0.1\n")
 
-    def query(self, *words, settings=None, **more):
-        """Runs stsd-query. settings: as of stsd()."""
+    def query(self, *words, settings=None, before=(), **more):
+        """Runs stsd-query. settings: as of stsd(); before: the program that starts it."""
         known = {"dns_servers": "127.0.0.1", "ca_file": self.pki.ca_file,
                  "allow_addresses": ALLOWED, "control_socket": "none"}
         known.update(settings or {})
         options = [word for name, value in known.items() if value is not None
                    for word in ("-o", f"{name}={value}")]
-        return daemon.run([self.programs + "/stsd-query", *options, *words], **more)
+        return daemon.run([*before, self.programs + "/stsd-query", *options, *words], **more)
 
     def postfix(self, **settings):
         made = postfix.Postfix(self.new_folder("postfix"), self.pki.ca_file, **settings)
