@@ -3,6 +3,7 @@
 dropped and taken elsewhere; by whom it may, whatever others do at the socket."""
 import json
 import os
+import pwd
 import re
 import socket
 import subprocess
@@ -377,6 +378,20 @@ def access(world, group, groups, status):
     same((told.status, thing["verdict"]), (0, "sts-enforce"), "and goes on without")
     same(thing["tool"]["mode"], "direct" if status else "daemon", told.out)
     same(names(stsd), [domain.name], "what is kept")
+
+
+@case("who reaches the socket all the same is looked at: root and stsd's account alone")
+def peers(world):
+    stsd = running(world)
+    os.chmod(stsd.settings["control_socket"], 0o666)
+    domain = world.domain()
+    stsd.ask(domain.name)
+    for words in (["--stats"], ["--forget", domain.name], ["--refresh", domain.name]):
+        told = tell(stsd, *words, uid=control.NOBODY)
+        same(told.status, 69, told.out)
+        contains(told.err, "root and its own account")
+    same(tell(stsd, "--stats", uid=pwd.getpwnam("_stsd").pw_uid).status, 0, "status for its own account")
+    same((names(stsd), domain.fetches()), ([domain.name], 1))
 
 
 @case("the socket: 0600 without socket_group, 0660 with")

@@ -417,7 +417,8 @@ table("DANE", DANE)(broken)
 table("TLSRPT", REPORTS)(broken)
 
 
-@table("no trust anchors", [("those of the system", None), ("a file that is not there", "/nonexistent"),
+@table("no trust anchors", [("those of the system", None),
+                            ("a file that is not there", "/nonexistent"),
                             ("a file that holds none", "/etc/passwd")])
 def no_anchors(world, file):
     os.rename(BUNDLE, BUNDLE + ".away")

@@ -11,8 +11,8 @@ except ImportError:
 
 SCHEMA = os.path.join(os.path.dirname(__file__), "../../../daemon/stsd-query.schema.json")
 UNPRINTABLE = ([chr(n) for n in range(0x20) if n != 0x0A] + [chr(n) for n in range(0x7F, 0xA0)]
-               + [chr(n) for n in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A),
-                                   0xFFFD)])
+               + [chr(n) for n in (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F),
+                                   *range(0x2066, 0x206A), 0xFFFD)])
 
 
 def _validator():

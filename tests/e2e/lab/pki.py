@@ -46,7 +46,8 @@ class Pki:
         """A PEM file with the certificate of these DNS names. kind: good, expired, early,
         soon (it expires in ten days), stranger (of an authority nobody trusts), self (signed
         by itself), chain (of an intermediate authority, sent along), incomplete (the same, not
-        sent along), rooted (of the one that is trusted, sent along), cn-only, client (for TLS clients only)."""
+        sent along), rooted (of the authority that is trusted, sent along), cn-only, client
+        (for TLS clients only)."""
         names = tuple(names)
         with self._lock:
             made = self._made.get((names, kind))
