@@ -335,8 +335,8 @@ judge_names(struct query_smtp *s, const struct sts_tls_chain *chain,
 
 	s->fits_host = sts_tls_chain_fits(chain, s->host);
 	s->fits_match = r->name_count == 0 && s->fits_host;
-	for (size_t i = 0; i < r->name_count; i++)
-		s->fits_match |=
+	for (size_t i = 0; i < r->name_count && !s->fits_match; i++)
+		s->fits_match =
 		    sts_tls_chain_fits(chain, match_name(r, r->names[i], s->host, room));
 }
 

@@ -20,9 +20,11 @@
 #define NUMBERS_SIZE 3
 
 struct sts_tls_chain {
-	STACK_OF(X509) * certs; /* at least one */
-	GENERAL_NAMES *names;	/* NULL: there are none */
-	unsigned char *common;	/* of OpenSSL's memory; NULL: none */
+	STACK_OF(X509) * certs;	 /* at least one */
+	GENERAL_NAMES *names;	 /* NULL: there are none */
+	const ASN1_STRING **dns; /* those of type DNS: a stranger may send thousands */
+	size_t dns_count;
+	unsigned char *common; /* of OpenSSL's memory; NULL: none */
 	size_t common_n;
 };
 
@@ -49,6 +51,25 @@ read_common_name(struct sts_tls_chain *c)
 	c->common_n = n < 0 ? 0 : (size_t)n;
 }
 
+static bool
+read_dns_names(struct sts_tls_chain *c)
+{
+	int count = sk_GENERAL_NAME_num(c->names);
+
+	if (count <= 0)
+		return true;
+	c->dns = calloc((size_t)count, sizeof(*c->dns));
+	if (c->dns == NULL)
+		return false;
+	for (int i = 0; i < count; i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(c->names, i);
+
+		if (name->type == GEN_DNS)
+			c->dns[c->dns_count++] = name->d.dNSName;
+	}
+	return true;
+}
+
 struct sts_tls_chain *
 sts_tls_chain_of(const void *ssl)
 {
@@ -65,7 +86,10 @@ sts_tls_chain_of(const void *ssl)
 	c->names = X509_get_ext_d2i(leaf_of(c), NID_subject_alt_name, NULL, NULL);
 	read_common_name(c);
 	ERR_clear_error();
-	return c;
+	if (read_dns_names(c))
+		return c;
+	sts_tls_chain_free(c);
+	return NULL;
 }
 
 void
@@ -76,6 +100,7 @@ sts_tls_chain_free(struct sts_tls_chain *c)
 	sk_X509_pop_free(c->certs, X509_free);
 	GENERAL_NAMES_free(c->names);
 	OPENSSL_free(c->common);
+	free(c->dns);
 	free(c);
 }
 
@@ -125,36 +150,21 @@ sts_tls_chain_cert(const struct sts_tls_chain *c, size_t i, struct sts_tls_cert 
 	return true;
 }
 
-/* The i-th name of type DNS; NULL: there are not so many. */
-static const ASN1_STRING *
-dns_name(const struct sts_tls_chain *c, size_t i)
-{
-	for (int at = 0; at < sk_GENERAL_NAME_num(c->names); at++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(c->names, at);
-
-		if (name->type == GEN_DNS && i-- == 0)
-			return name->d.dNSName;
-	}
-	return NULL;
-}
-
 bool
 sts_tls_chain_has_dns_names(const struct sts_tls_chain *c)
 {
-	return dns_name(c, 0) != NULL;
+	return c->dns_count > 0;
 }
 
 bool
 sts_tls_chain_name(const struct sts_tls_chain *c, size_t i, struct sts_str *name)
 {
-	const ASN1_STRING *dns = dns_name(c, i);
-
-	if (dns != NULL) {
-		*name = (struct sts_str){ (const char *)ASN1_STRING_get0_data(dns),
-			(size_t)ASN1_STRING_length(dns) };
+	if (i < c->dns_count) {
+		*name = (struct sts_str){ (const char *)ASN1_STRING_get0_data(c->dns[i]),
+			(size_t)ASN1_STRING_length(c->dns[i]) };
 		return true;
 	}
-	if (i > 0 || c->common == NULL || sts_tls_chain_has_dns_names(c))
+	if (i > 0 || c->common == NULL)
 		return false;
 	*name = (struct sts_str){ (const char *)c->common, c->common_n };
 	return true;

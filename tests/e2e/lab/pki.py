@@ -60,9 +60,11 @@ class Pki:
         lines = ["[req]", "distinguished_name=dn", "prompt=no", "[dn]", f"CN={names[0][:64]}",
                  "[ext]", "basicConstraints=CA:FALSE"]
         if kind != "cn-only":
-            lines.append("subjectAltName=" + ",".join("DNS:" + name for name in names))
+            lines.append("subjectAltName=@names")
         if kind == "client":
             lines.append("extendedKeyUsage=clientAuth")
+        lines.append("[names]")
+        lines += [f"DNS.{number}={name}" for number, name in enumerate(names)]
         with open(stem + ".cnf", "w", encoding="utf-8") as config:
             config.write("\n".join(lines) + "\n")
         self._openssl("req", "-new", "-key", self.key, "-config", stem + ".cnf", "-out",
