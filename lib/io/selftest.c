@@ -160,11 +160,19 @@ sts_selftest_repeat(struct sts_selftest *s)
 	return sts_timer_set(s->next, 0);
 }
 
+/* Trouble of our own says nothing about the servers, and is over before theirs. */
+static bool
+is_ours(enum sts_err err)
+{
+	return err >= STS_ERR_NOMEM;
+}
+
 const struct sts_trust *
 sts_selftest_result(const struct sts_selftest *s)
 {
 	bool fresh = is_answer(s->trust.err) ||
-	    sts_loop_ms(s->loop) - s->ended_ms < STS_FAILED_TTL * INT64_C(1000);
+	    (!is_ours(s->trust.err) &&
+		sts_loop_ms(s->loop) - s->ended_ms < STS_FAILED_TTL * INT64_C(1000));
 
 	return s->known && fresh ? &s->trust : NULL;
 }

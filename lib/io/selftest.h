@@ -36,7 +36,8 @@ int sts_selftest_begin(struct sts_selftest *s);
 int sts_selftest_repeat(struct sts_selftest *s);
 
 /* What the last test said, as long as that can be relied on: an answer until the next
- * one, silence for STS_FAILED_TTL. NULL: a test must say it. */
+ * one, silence for STS_FAILED_TTL, trouble of our own not at all. NULL: a test must say
+ * it. */
 const struct sts_trust *sts_selftest_result(const struct sts_selftest *s);
 
 #endif
