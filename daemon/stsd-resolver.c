@@ -240,12 +240,13 @@ learn_trust(struct resolver *r, const struct sts_trust *trust)
 {
 	bool validates = trust->err == STS_OK && trust->ad;
 
-	if (validates && !r->validates) {
-		r->rules.validates = sts_clock_now();
+	if (trust->err == STS_OK && validates != r->validates) {
+		r->rules.validates = validates ? sts_clock_now() : 0;
 		for (const struct channel *c = r->channels; c != NULL; c = c->next)
 			tell_validates(c);
 	}
-	r->validates = validates;
+	if (trust->err == STS_OK)
+		r->validates = validates;
 }
 
 static void

@@ -162,6 +162,16 @@ hosts_due(const struct sts_entry *e, struct sts_target target,
 	return due;
 }
 
+/* The same, whenever it was last looked at. */
+static unsigned
+hosts_needed(const struct sts_entry *e, struct sts_target target,
+    const struct sts_rules *rules, int64_t now)
+{
+	unsigned mx = needs_mx(e, target, rules, now) ? STS_NEED_MX : 0;
+
+	return mx | (needs_dane(e, rules, now) ? STS_NEED_TRUST : 0);
+}
+
 bool
 sts_lookup_due_soon(const struct sts_entry *e, struct sts_target target,
     const struct sts_rules *rules, int64_t now)
@@ -460,6 +470,9 @@ look_at_hosts(struct sts_lookup *l, int64_t now)
 	 * somebody asks, unless somebody does meanwhile. */
 	if (l->start == STS_START_REFRESH && !l->used)
 		due &= ~(unsigned)STS_NEED_TRUST;
+	/* Who asks for a refresh by hand perhaps knows that the domain has moved. */
+	if (l->start == STS_START_FORCED)
+		due = hosts_needed(&l->entry, l->target, l->rules, now);
 	if (fresh)
 		due = STS_NEED_TRUST | (l->target.brackets ? 0 : STS_NEED_MX);
 	if (mx != NULL && !is_ours(mx->err))
