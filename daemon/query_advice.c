@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "query_advice.h"
 
+#include "postconf.h"
 #include "query_dane.h"
 #include "query_judge.h"
 
+/* Where it usually is, on Debian. */
 #define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 /* The levels of smtp_tls_security_level that a reply may ask for. */
@@ -262,11 +264,28 @@ is_safe(struct sts_str name)
 	    sts_str_starts(name, STS_STR(".")) ? sts_str_from(name, 1) : name);
 }
 
+/* The trust anchors of this look: with others it would prove something else. */
+static void
+put_anchors(struct sts_buf *to, struct sts_str file)
+{
+	struct sts_cursor c = { file, false };
+
+	(void)sts_eat_run(&c,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-", 1,
+	    file.n);
+	if (c.rest.n == 0)
+		sts_put(to, file);
+	else if (!pf_postconf_quote(to, file))
+		sts_put_text(to, CA_FILE);
+}
+
 /* by_host: as Postfix 3.10.5 and later do it. */
 static void
-put_secure(struct sts_buf *to, const struct query_report *r, bool by_host)
+put_secure(struct sts_buf *to, const struct query_report *r, struct sts_str ca_file,
+    bool by_host)
 {
-	sts_put_text(to, "posttls-finger -c -l secure -s hostname -F " CA_FILE);
+	sts_put_text(to, "posttls-finger -c -l secure -s hostname -F ");
+	put_anchors(to, ca_file);
 	put_next_hop(to, &r->key);
 	if (by_host)
 		sts_put_text(to, " hostname");
@@ -279,7 +298,7 @@ put_secure(struct sts_buf *to, const struct query_report *r, bool by_host)
 }
 
 static void
-set_proof(struct query_report *r, bool patterns)
+set_proof(struct query_report *r, struct sts_str ca_file, bool patterns)
 {
 	const char *level = query_level_of(r->reply);
 	struct sts_buf b = { 0 };
@@ -290,11 +309,11 @@ set_proof(struct query_report *r, bool patterns)
 		sts_put_text(&b, "posttls-finger -c -l dane");
 		put_next_hop(&b, &r->key);
 	} else if (asks_for_names(level) && r->name_count > 0 && !matches_nothing(r)) {
-		put_secure(&b, r, false);
+		put_secure(&b, r, ca_file, false);
 	}
 	r->proof = query_kept(r, &b);
 	if (r->proof.n > 0 && patterns) {
-		put_secure(&b, r, true);
+		put_secure(&b, r, ca_file, true);
 		r->proof_by_host = query_kept(r, &b);
 	}
 }
@@ -368,13 +387,13 @@ query_log_line(const struct query_report *r)
 }
 
 void
-query_advise(struct query_report *r)
+query_advise(struct query_report *r, const char *ca_file)
 {
 	bool patterns = has_patterns(r);
 
 	set_names(r);
 	for (size_t i = 0; i < r->mx_count; i++)
 		advise_host(r, &r->mx[i], patterns);
-	set_proof(r, patterns);
+	set_proof(r, sts_str_of(ca_file != NULL ? ca_file : CA_FILE), patterns);
 	r->risk = risk_of(r);
 }

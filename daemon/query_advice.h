@@ -34,8 +34,9 @@ struct query_advice {
 
 struct query_report;
 
-/* Once reply and verdict stand: each MX host's advice, names, proof, risk. */
-void query_advise(struct query_report *r);
+/* Once reply and verdict stand: each MX host's advice, names, proof, risk. ca_file: of the
+ * trust anchors that the proof goes by; NULL: where they usually are. */
+void query_advise(struct query_report *r, const char *ca_file);
 
 const char *query_action_text(enum query_action action);
 

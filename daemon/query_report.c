@@ -765,7 +765,7 @@ void
 query_report_end(struct query_report *r, const struct query_context *context)
 {
 	query_findings_drop(&r->findings, QUERY_VER01, QUERY_VER06);
-	query_advise(r);
+	query_advise(r, context->ca_file);
 	if (context->verbose)
 		find_conclusions(r);
 	for (size_t i = 0; r->is_domain && i < r->findings.count; i++)

@@ -200,6 +200,7 @@ struct query_context {
 	const char *servers; /* the DNS servers asked; stays for as long as the report */
 	const char *culprit; /* the one for which the self-test failed; NULL: none */
 	bool distrusts;	     /* dnssec = off: not to believe them is meant */
+	const char *ca_file; /* of the trust anchors; NULL: where they usually are */
 	const char *ca_trouble; /* why no certificate can be judged; NULL: they can */
 	bool verbose;		/* what the report shows anyway is worth a finding, too */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "file.h"
 #include "idn.h"
 #include "query_beside.h"
 #include "query_trace.h"
@@ -177,8 +178,11 @@ context_of(const struct query_visit *v)
 		.servers = tools->site->config->dns_servers,
 		.culprit = tools->trust.server,
 		.distrusts = tools->site->dnssec == CONFIG_OFF,
+		.ca_file = tools->site->config->ca_file,
 		.verbose = tools->options->verbose };
 
+	if (context.ca_file == NULL)
+		context.ca_file = file_ca_bundle();
 	if (v->report.is_domain)
 		context.override = overrides_find(tools->overrides, domain_of(v), now);
 	return context;

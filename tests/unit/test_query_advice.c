@@ -110,7 +110,7 @@ check(size_t i)
 	sts_put(&more, r.reply);
 	sts_put_text(&more, cases[i].more);
 	r.reply_tlsrpt = query_kept(&r, &more);
-	query_advise(&r);
+	query_advise(&r, NULL);
 	CHECK(what, strcmp(mx.advice.level, cases[i].level) == 0);
 	CHECK(what, mx.advice.action == cases[i].action);
 	CHECK(what, mx.advice.by_host == cases[i].by_host);
@@ -121,10 +121,42 @@ check(size_t i)
 	query_report_done(&r);
 }
 
+/* The proof goes by the trust anchors of the look, and no shell reads their name. */
+static const struct {
+	const char *what, *file, *written;
+} anchors[] = {
+	{ "usual anchors", NULL, "/etc/ssl/certs/ca-certificates.crt" },
+	{ "other anchors", "/etc/pki/tls/certs/ca-bundle.crt",
+	    "/etc/pki/tls/certs/ca-bundle.crt" },
+	{ "anchors with a blank", "/my ca.pem", "'/my ca.pem'" },
+	{ "anchors for a shell", "/$(id)'.pem", "'/$(id)'\\''.pem'" },
+	{ "anchors in two lines", "/a\nb", "/etc/ssl/certs/ca-certificates.crt" },
+};
+
+static void
+check_anchors(size_t i)
+{
+	struct sts_buf want = { 0 };
+	struct query_report r;
+
+	query_report_start(&r, "dom.example", 1);
+	r.is_domain = sts_key_parse(STS_STR("dom.example"), &r.key) == STS_OK;
+	r.reply = r.reply_tlsrpt = STS_STR(SECURE);
+	query_advise(&r, anchors[i].file);
+	sts_put_text(&want, "posttls-finger -c -l secure -s hostname -F ");
+	sts_put_text(&want, anchors[i].written);
+	sts_put_text(&want, " dom.example a.dom.example .b.example");
+	CHECK(anchors[i].what, sts_str_eq(r.proof, sts_buf_str(&want)));
+	sts_buf_done(&want);
+	query_report_done(&r);
+}
+
 int
 main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		check(i);
+	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]); i++)
+		check_anchors(i);
 	return test_failed;
 }
