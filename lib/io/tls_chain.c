@@ -58,7 +58,7 @@ read_dns_names(struct sts_tls_chain *c)
 
 	if (count <= 0)
 		return true;
-	c->dns = calloc((size_t)count, sizeof(*c->dns));
+	c->dns = calloc((size_t)count, sizeof(const ASN1_STRING *));
 	if (c->dns == NULL)
 		return false;
 	for (int i = 0; i < count; i++) {
