@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "bounds.h"
+#include "nameset.h"
 #include "smtp.h"
 
 /* One look at one address. */
@@ -327,17 +328,61 @@ match_name(const struct query_report *r, struct sts_str name, struct sts_str hos
 	return (struct sts_str){ room, r->key.domain_n + 1 };
 }
 
+/* A certificate may have tens of thousands of names, and match= thousands: OpenSSL would
+ * read the certificate anew for each. Those that cannot fit are left out before: of a
+ * certified mx.example.org, itself, .example.org and .org are looked for. */
+static void
+add_certified(struct sts_nameset *certified, const struct query_smtp *s)
+{
+	for (size_t i = 0; i < s->name_count; i++) {
+		struct sts_str name = s->names[i];
+
+		if (name.n == 0 || memchr(name.p, '\0', name.n) != NULL)
+			continue; /* which fits nothing */
+		(void)sts_nameset_add(certified, name);
+		for (size_t at = 1; at < name.n; at++)
+			if (name.p[at] == '.')
+				(void)sts_nameset_add(certified, sts_str_from(name, at));
+	}
+}
+
+/* By itself, or by "*" and what follows its first label. */
+static bool
+may_fit(const struct sts_nameset *certified, struct sts_str name)
+{
+	const char *dot = name.n == 0 ? NULL : memchr(name.p, '.', name.n);
+	struct sts_buf wildcard = { 0 };
+	bool fits = sts_nameset_has(certified, name);
+
+	if (fits || dot == NULL || dot == name.p)
+		return fits;
+	sts_put_char(&wildcard, '*');
+	sts_put(&wildcard, sts_str_from(name, (size_t)(dot - name.p)));
+	if (wildcard.bad)
+		query_no_memory();
+	fits = sts_nameset_has(certified, sts_buf_str(&wildcard));
+	sts_buf_done(&wildcard);
+	return fits;
+}
+
 static void
 judge_names(struct query_smtp *s, const struct sts_tls_chain *chain,
     const struct query_report *r)
 {
+	struct sts_nameset certified = { .count = 0 };
 	char room[STS_NAME_MAX + 2];
 
+	if (s->has_dns_names)
+		add_certified(&certified, s);
 	s->fits_host = sts_tls_chain_fits(chain, s->host);
 	s->fits_match = r->name_count == 0 && s->fits_host;
-	for (size_t i = 0; i < r->name_count && !s->fits_match; i++)
-		s->fits_match =
-		    sts_tls_chain_fits(chain, match_name(r, r->names[i], s->host, room));
+	for (size_t i = 0; i < r->name_count && !s->fits_match; i++) {
+		struct sts_str name = match_name(r, r->names[i], s->host, room);
+
+		s->fits_match = (!s->has_dns_names || may_fit(&certified, name)) &&
+		    sts_tls_chain_fits(chain, name);
+	}
+	sts_nameset_done(&certified);
 }
 
 static void

@@ -81,19 +81,27 @@ grow(struct sts_nameset *s)
 	return true;
 }
 
+/* The one name that this can be. */
+static struct sts_str
+nearest(const struct sts_nameset *s, struct sts_str name)
+{
+	uint32_t at = s->root;
+
+	while ((at & LEAF) == 0)
+		at = s->forks[at].side[bit_at(name, s->forks[at].bit)];
+	return s->names[at & ~LEAF];
+}
+
 /* There is room, and at least one name. */
 static bool
 add_to_tree(struct sts_nameset *s, struct sts_str name)
 {
-	uint32_t bit, at = s->root, new_fork = (uint32_t)s->count - 1, *link = &s->root;
+	uint32_t bit, new_fork = (uint32_t)s->count - 1, *link = &s->root;
 	struct sts_nameset_fork *fork;
 	unsigned side;
 
-	while ((at & LEAF) == 0)
-		at = s->forks[at].side[bit_at(name, s->forks[at].bit)];
-	if (!differ(s->names[at & ~LEAF], name, &bit))
+	if (!differ(nearest(s, name), name, &bit))
 		return false;
-
 	while ((*link & LEAF) == 0 && s->forks[*link].bit < bit)
 		link = &s->forks[*link].side[bit_at(name, s->forks[*link].bit)];
 	side = bit_at(name, bit);
@@ -121,11 +129,19 @@ plant(struct sts_nameset *s)
 }
 
 static bool
-add_to_few(struct sts_nameset *s, struct sts_str name)
+is_of_few(const struct sts_nameset *s, struct sts_str name)
 {
 	for (size_t i = 0; i < s->count; i++)
 		if (sts_str_eq_nocase(s->few[i], name))
-			return false;
+			return true;
+	return false;
+}
+
+static bool
+add_to_few(struct sts_nameset *s, struct sts_str name)
+{
+	if (is_of_few(s, name))
+		return false;
 	if (s->count < STS_NAMESET_FEW) {
 		s->few[s->count++] = name;
 		return true;
@@ -149,6 +165,16 @@ sts_nameset_add(struct sts_nameset *s, struct sts_str name)
 		return false;
 	}
 	return add_to_tree(s, name);
+}
+
+bool
+sts_nameset_has(const struct sts_nameset *s, struct sts_str name)
+{
+	uint32_t bit;
+
+	if (s->bad)
+		return true;
+	return s->size == 0 ? is_of_few(s, name) : !differ(nearest(s, name), name, &bit);
 }
 
 void

@@ -34,6 +34,8 @@ struct sts_nameset {
 
 /* True when the name was not there yet; false when it was, and when s is bad. */
 bool sts_nameset_add(struct sts_nameset *s, struct sts_str name);
+/* Without adding it; of a bad set nothing can be said, and true is. */
+bool sts_nameset_has(const struct sts_nameset *s, struct sts_str name);
 void sts_nameset_done(struct sts_nameset *s);
 
 #endif

@@ -261,6 +261,31 @@ def many_names(world):
     same(told.status, 0, told.out)
 
 
+@table("a policy with more hosts than anybody has, and such a certificate", [
+    # name, the certificate's names, the last pattern, exit status
+    ("none fits", ["a"], "x.zz", 3), ("the last one fits", ["a", "%"], "%", 0),
+    ("by a wildcard of the policy", ["a", "%"], "*.@", 0),
+    ("by a wildcard of both", ["a", "*.@"], "*.@", 0),
+    ("by a wildcard of the certificate", ["a", "*.@"], "%", 0),
+    ("in other letters", ["a", "MX.@"], "%", 0),
+    ("by a wildcard over two labels", ["a", "*.test.example"], "%", 3)])
+def many_hosts(world, names, pattern, status):
+    name = world.new_name()
+    names = [n.replace("%", "mx.@").replace("@", name) for n in names]
+    pattern = pattern.replace("%", "mx.@").replace("@", name)
+    domain = world.domain(name=name, max_age=TWO_WEEKS,
+                          mx=["mx." + name] + [f"{n:x}.zz" for n in range(3500)] + [pattern])
+    domain.web.policy = domain.policy().replace(b"mx: mx." + name.encode() + b"\r\n", b"", 1)
+    if status == 3:
+        domain.web.policy = domain.policy()
+    world.dns.replace(name, "MX", (10, "mx." + name))
+    host(world, domain, names=28000 * [names[0]] + names[1:])
+    began = time.monotonic()
+    told = world.query("--smtp", name, settings=SMTP)
+    within(time.monotonic() - began, 0, 5, "seconds")
+    same(told.status, status, told.out[:2000])
+
+
 @case("what a mail host says is escaped")
 def hostile(world):
     domain = make(world)

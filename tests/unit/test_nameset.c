@@ -20,15 +20,19 @@ test_cases(void)
 	char upper[32];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		CHECK(names[i], !sts_nameset_has(&s, sts_str_of(names[i])));
 		CHECK(names[i], sts_nameset_add(&s, sts_str_of(names[i])));
 		for (size_t j = 0; j <= i; j++) {
 			size_t n = strlen(names[j]);
 
+			CHECK(names[j], sts_nameset_has(&s, sts_str_of(names[j])));
 			CHECK(names[j], !sts_nameset_add(&s, sts_str_of(names[j])));
 			for (size_t k = 0; k < n; k++)
 				upper[k] = names[j][k] >= 'a' && names[j][k] <= 'z'
 				    ? (char)(names[j][k] - 'a' + 'A')
 				    : names[j][k];
+			CHECK(names[j],
+			    sts_nameset_has(&s, (struct sts_str){ upper, n }));
 			CHECK(names[j],
 			    !sts_nameset_add(&s, (struct sts_str){ upper, n }));
 		}
