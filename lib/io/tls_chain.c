@@ -20,9 +20,9 @@
 #define NUMBERS_SIZE 3
 
 struct sts_tls_chain {
-	STACK_OF(X509) * certs;	 /* at least one */
-	GENERAL_NAMES *names;	 /* NULL: there are none */
-	const ASN1_STRING **dns; /* those of type DNS: a stranger may send thousands */
+	STACK_OF(X509) * certs; /* at least one */
+	GENERAL_NAMES *names;	/* NULL: there are none */
+	struct sts_str *dns;	/* those of type DNS: a stranger may send thousands */
 	size_t dns_count;
 	unsigned char *common; /* of OpenSSL's memory; NULL: none */
 	size_t common_n;
@@ -58,14 +58,17 @@ read_dns_names(struct sts_tls_chain *c)
 
 	if (count <= 0)
 		return true;
-	c->dns = calloc((size_t)count, sizeof(const ASN1_STRING *));
+	c->dns = calloc((size_t)count, sizeof(*c->dns));
 	if (c->dns == NULL)
 		return false;
 	for (int i = 0; i < count; i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(c->names, i);
 
 		if (name->type == GEN_DNS)
-			c->dns[c->dns_count++] = name->d.dNSName;
+			c->dns[c->dns_count++] =
+			    (struct sts_str){ (const char *)ASN1_STRING_get0_data(
+						  name->d.dNSName),
+				    (size_t)ASN1_STRING_length(name->d.dNSName) };
 	}
 	return true;
 }
@@ -160,8 +163,7 @@ bool
 sts_tls_chain_name(const struct sts_tls_chain *c, size_t i, struct sts_str *name)
 {
 	if (i < c->dns_count) {
-		*name = (struct sts_str){ (const char *)ASN1_STRING_get0_data(c->dns[i]),
-			(size_t)ASN1_STRING_length(c->dns[i]) };
+		*name = c->dns[i];
 		return true;
 	}
 	if (i > 0 || c->common == NULL)
