@@ -20,6 +20,7 @@
 
 /* Since Linux 6.3. */
 #define SET_MDWE 65
+#define GET_MDWE 66
 #define MDWE_REFUSE_EXEC_GAIN 1ul
 
 #define DNS_PORT 53
@@ -47,6 +48,14 @@ note(struct notes *notes, bool works, const char *what)
 	}
 	(void)snprintf(text, sizeof(text), "%s (%s)", what, strerror(errno));
 	append(notes->lacking, text);
+}
+
+/* Whoever started us may have done it, with other flags, which nobody changes. */
+static bool
+refuse_writable_code(void)
+{
+	return prctl(SET_MDWE, MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0 ||
+	    (errno == EPERM && prctl(GET_MDWE, 0, 0, 0, 0) > 0);
 }
 
 /* No process of their own, and no copy of what they know on a disk. The size of files
@@ -90,8 +99,7 @@ sandbox_enter(const struct sandbox *s, char said[SANDBOX_SAID])
 
 	note(&notes, privileges_drop_capabilities(), "no capabilities");
 	note(&notes, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
-	note(&notes, prctl(SET_MDWE, MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0,
-	    "no writable code");
+	note(&notes, refuse_writable_code(), "no writable code");
 	if (s->role != SANDBOX_SUPERVISOR)
 		note(&notes, set_limits(), "limits");
 	enter_landlock(s, &notes);
