@@ -48,6 +48,8 @@ static const struct {
 } calls[] = {
 # ifdef __x86_64__
 	/* The old forms of some, which newer architectures never had. */
+	{ __NR_stat, ALL, ALLOW },
+	{ __NR_lstat, ALL, ALLOW },
 	{ __NR_epoll_wait, ALL, ALLOW },
 	{ __NR_poll, ALL, ALLOW },
 	{ __NR_select, ALL, ALLOW },
@@ -113,8 +115,6 @@ static const struct {
 	{ __NR_openat, ALL, ALLOW },
 	{ __NR_newfstatat, ALL, ALLOW },
 	{ __NR_fstat, ALL, ALLOW },
-	{ __NR_stat, ALL, ALLOW },
-	{ __NR_lstat, ALL, ALLOW },
 	{ __NR_statx, ALL, ALLOW },
 	{ __NR_statfs, ALL, ALLOW },
 	{ __NR_fstatfs, ALL, ALLOW },
@@ -285,7 +285,7 @@ static const struct {
 	{ __NR_execveat, ANSWERER | RESOLVER, KILL },
 };
 
-# define LOW_WORD(n) (offsetof(struct seccomp_data, args[0]) + 8 * (n))
+# define LOW_WORD(n) (offsetof(struct seccomp_data, args[0]) + (size_t)8 * (n))
 # define DENIED(e) (SECCOMP_RET_ERRNO | (e))
 
 struct program {
