@@ -21,6 +21,7 @@
 #include "reply.h"
 #include "role.h"
 #include "rules.h"
+#include "sandbox.h"
 #include "socketmap.h"
 
 /* The resolver's time for an answer ends before ours: what it knows by then must still
@@ -724,6 +725,23 @@ prepare(struct answerer *a)
 	return true;
 }
 
+/* It reads the cache, the map of which it may have to open again, and no other file. */
+static void
+enter_sandbox(const struct config *c)
+{
+	struct role_cache_files files = role_cache_files(c);
+	const struct sandbox_place places[] = {
+		{ .path = files.data, .use = SANDBOX_READ },
+		{ .path = files.lock, .use = SANDBOX_CHANGE },
+	};
+
+	sandbox_by_setting(c->sandbox,
+	    &(struct sandbox){ .role = SANDBOX_ANSWERER,
+		.syslog = c->syslog,
+		.places = places,
+		.place_count = sizeof(places) / sizeof(places[0]) });
+}
+
 /* Everything is here: from now on Postfix is answered. */
 static void
 go(struct answerer *a)
@@ -736,6 +754,7 @@ go(struct answerer *a)
 	if (a->cache == NULL)
 		return;
 	a->offset_ms = clock_offset_ms();
+	enter_sandbox(a->role.config);
 	clients_start(a->clients);
 	role_ready(&a->role);
 }

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* More capabilities than any kernel knows: the first unknown one ends the loop. */
@@ -45,12 +47,22 @@ group_find(const char *group, gid_t *gid, char *why, size_t why_n)
 
 /* Needs a capability itself: before the change of ids. */
 static void
-drop_capabilities(void)
+drop_later_capabilities(void)
 {
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	for (unsigned long c = 0; c < CAPABILITIES; c++)
 		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == -1)
 			break;
+}
+
+bool
+privileges_drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	drop_later_capabilities();
+	return syscall(SYS_capset, &header, none) == 0;
 }
 
 static bool
@@ -73,7 +85,7 @@ int
 privileges_drop(const struct account *account, bool no_new_privileges, char *why,
     size_t why_n)
 {
-	drop_capabilities();
+	drop_later_capabilities();
 	if (account->name[0] != '\0' &&
 	    (initgroups(account->name, account->gid) == -1 ||
 		setresgid(account->gid, account->gid, account->gid) == -1 ||

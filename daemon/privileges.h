@@ -25,4 +25,8 @@ int group_find(const char *group, gid_t *gid, char *why, size_t why_n);
 int privileges_drop(const struct account *account, bool no_new_privileges, char *why,
     size_t why_n);
 
+/* All of them, those that a program executed later might get as well. False: one is left
+ * in force, errno says why. */
+bool privileges_drop_capabilities(void);
+
 #endif

@@ -156,6 +156,18 @@ role_handle(struct role *r, const struct ipc_message *m)
 	return true;
 }
 
+struct role_cache_files
+role_cache_files(const struct config *c)
+{
+	struct role_cache_files files;
+
+	(void)snprintf(files.data, sizeof(files.data), "%s/cache.mdb",
+	    c->state_directory);
+	(void)snprintf(files.lock, sizeof(files.lock), "%s/cache.mdb-lock",
+	    c->state_directory);
+	return files;
+}
+
 struct sts_cache *
 role_open_cache(struct role *r, bool writer)
 {

@@ -55,6 +55,12 @@ bool role_handle(struct role *r, const struct ipc_message *m);
 /* The cache of the configuration, and with it the clock; NULL after role_fail. */
 struct sts_cache *role_open_cache(struct role *r, bool writer);
 
+/* Its files, of which nothing but these is needed again. */
+struct role_cache_files {
+	char data[4096], lock[4096];
+};
+struct role_cache_files role_cache_files(const struct config *c);
+
 /* Everything a file descriptor holds, from its start; false: it cannot be read. */
 bool role_read_fd(int fd, struct sts_buf *to);
 

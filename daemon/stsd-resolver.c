@@ -24,6 +24,7 @@
 #include "report.h"
 #include "role.h"
 #include "rules.h"
+#include "sandbox.h"
 #include "versions.h"
 
 #define TICK_MS 1000
@@ -34,6 +35,8 @@
 #define NICENESS 10
 /* Control sockets: one, or as many as were handed over. */
 #define DOORS_MAX 4
+/* At which DNS servers are asked by TCP: more servers than are taken from a list. */
+#define DNS_PORTS_MAX 32
 
 struct resolver;
 
@@ -434,6 +437,29 @@ open_control(struct resolver *r)
 	return true;
 }
 
+/* It writes the cache and no other file, and connects where policies and DNS are. */
+static void
+enter_sandbox(const struct config *c)
+{
+	struct role_cache_files files = role_cache_files(c);
+	const struct sandbox_place places[] = {
+		{ .path = files.data, .use = SANDBOX_CHANGE },
+		{ .path = files.lock, .use = SANDBOX_CHANGE },
+	};
+	uint16_t ports[1 + DNS_PORTS_MAX] = { (uint16_t)c->https_port };
+	size_t count = c->dns_servers == NULL
+	    ? 0
+	    : sandbox_dns_ports(c->dns_servers, ports + 1, DNS_PORTS_MAX);
+
+	sandbox_by_setting(c->sandbox,
+	    &(struct sandbox){ .role = SANDBOX_RESOLVER,
+		.syslog = c->syslog,
+		.places = places,
+		.place_count = sizeof(places) / sizeof(places[0]),
+		.ports = ports,
+		.port_count = 1 + count });
+}
+
 static void
 go(struct resolver *r)
 {
@@ -451,6 +477,7 @@ go(struct resolver *r)
 		role_fail(&r->role, ROLE_EXIT_INTERNAL, "out of memory");
 		return;
 	}
+	enter_sandbox(r->role.config);
 	on_tick(r);
 	role_ready(&r->role);
 }

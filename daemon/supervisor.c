@@ -21,6 +21,7 @@
 #include "notify.h"
 #include "privileges.h"
 #include "role.h"
+#include "sandbox.h"
 #include "site.h"
 #include "state.h"
 
@@ -49,6 +50,10 @@
 
 #define SOCKETS_MAX 64 /* handed over */
 #define WHY 512
+
+/* Of the sandbox: sockets' directories, and what is always among them. */
+#define PLACES_ALWAYS 6
+#define PLACES_MAX (SOCKETS_MAX + PLACES_ALWAYS)
 
 struct supervisor {
 	struct sts_loop *loop;
@@ -485,6 +490,8 @@ needs_restart(const struct site *old, const struct config *now)
 		return "state_directory: a change needs a restart";
 	if (!is_same_text(was->user, now->user))
 		return "user: a change needs a restart";
+	if (was->sandbox != now->sandbox)
+		return "sandbox: a change needs a restart";
 	if (sockets && was->socket_mode != now->socket_mode)
 		return "socket_mode: a change needs a restart";
 	if (grouped && !is_same_text(was->socket_group, now->socket_group))
@@ -1005,6 +1012,71 @@ log_listeners(const struct listeners *all, const char *event)
 	}
 }
 
+struct places {
+	struct sandbox_place all[PLACES_MAX];
+	size_t count;
+};
+
+static void
+add_place(struct places *to, const char *path, int fd, enum sandbox_use use)
+{
+	to->all[to->count++] =
+	    (struct sandbox_place){ .path = path, .fd = fd, .use = use };
+}
+
+/* Where a unix socket is, it is removed, and another may be made at a reload. */
+static void
+add_sockets(struct places *to, const struct listeners *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		char path[256], *slash;
+		int fd;
+
+		if (l->all[i].path == NULL)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s", l->all[i].path);
+		slash = strrchr(path, '/');
+		if (slash != NULL)
+			slash[slash == path] = '\0';
+		fd = to->count < SOCKETS_MAX
+		    ? open(slash != NULL ? path : ".", O_PATH | O_CLOEXEC)
+		    : -1;
+		if (fd != -1)
+			add_place(to, NULL, fd, SANDBOX_KEEP);
+	}
+}
+
+/*
+ * A reload may name any file, so that it reads what its account may; it changes the state
+ * alone, and executes the two programs that it holds open and their loader.
+ */
+static void
+enter_sandbox(const struct supervisor *s, const struct site *site)
+{
+	struct places places = { .count = 0 };
+	char loader[4096];
+	size_t mine;
+
+	add_sockets(&places, &site->listeners);
+	add_sockets(&places, &site->metrics);
+	add_sockets(&places, &site->control);
+	mine = places.count;
+	add_place(&places, "/", -1, SANDBOX_READ);
+	add_place(&places, site->config->state_directory, -1, SANDBOX_KEEP);
+	add_place(&places, "/proc/self/fd/2", -1, SANDBOX_CHANGE); /* a terminal */
+	add_place(&places, NULL, s->programs.stsd, SANDBOX_EXECUTE);
+	add_place(&places, NULL, s->programs.resolver, SANDBOX_EXECUTE);
+	if (sandbox_loader(loader, sizeof(loader)))
+		add_place(&places, loader, -1, SANDBOX_EXECUTE);
+	sandbox_by_setting(site->config->sandbox,
+	    &(struct sandbox){ .role = SANDBOX_SUPERVISOR,
+		.syslog = site->config->syslog,
+		.places = places.all,
+		.place_count = places.count });
+	for (size_t i = 0; i < mine; i++)
+		close(places.all[i].fd);
+}
+
 /* Sockets, state, account: what only the one who started us may be allowed to do. */
 static int
 take_resources(struct supervisor *s, struct site *site)
@@ -1031,6 +1103,7 @@ take_resources(struct supervisor *s, struct site *site)
 	log_listeners(&site->listeners, "listening");
 	log_listeners(&site->metrics, "metrics-listening");
 	log_listeners(&site->control, "control-listening");
+	enter_sandbox(s, site);
 	return 0;
 }
 
