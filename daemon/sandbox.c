@@ -25,8 +25,10 @@
 
 #define DNS_PORT 53
 
+#define NOTES 128 /* two of them and what stands between fit in SANDBOX_SAID */
+
 struct notes {
-	char active[SANDBOX_SAID / 2], lacking[SANDBOX_SAID / 2];
+	char active[NOTES], lacking[NOTES];
 };
 
 static void
@@ -34,7 +36,7 @@ append(char *list, const char *text)
 {
 	size_t n = strlen(list);
 
-	(void)snprintf(list + n, SANDBOX_SAID / 2 - n, "%s%s", n > 0 ? ", " : "", text);
+	(void)snprintf(list + n, NOTES - n, "%s%s", n > 0 ? ", " : "", text);
 }
 
 static void

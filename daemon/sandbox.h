@@ -38,7 +38,7 @@ struct sandbox {
 };
 
 /* What is in force and what is lacking, in a sentence for the log. */
-#define SANDBOX_SAID 256
+#define SANDBOX_SAID 320
 
 /* Enters it. Cannot fail: what does is among what is lacking. */
 void sandbox_enter(const struct sandbox *s, char said[SANDBOX_SAID]);
