@@ -10,6 +10,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -89,6 +90,7 @@ class Life:
             domain.web.how = "good"
         self.new = list(self.domains)
         self.told, self.lately = [], []
+        self.victims, self.last = [], 0
         self.changing = Changing(self.world)
 
     def ask(self, name):
@@ -108,10 +110,20 @@ class Life:
         reply = self.ask(domain.name)
         if reply == domain.secure:
             self.lately.append(domain)
+            if len(self.lately) == self.last:
+                self.strike()
         elif reply is None or reply.startswith("TEMP "):
             self.new.insert(0, domain)
         else:
             raise Wrong(f"{domain.name}, never asked before, is told {reply!r}")
+
+    def strike(self):
+        """At once: what was answered just now must be safe already."""
+        for pid in self.victims:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # all of them end with the first
 
     def ask_on(self, stop, wrong):
         """An asker's thread: some new domains, and others in between."""
@@ -159,6 +171,9 @@ class Life:
             return
         wait.until(lambda: self.ask(".health") == "NOTFOUND ", "stsd answers", RIGHT_SECONDS)
         self.compare()
+        roles = self.stsd.processes()
+        self.victims = roles["resolver"] + roles["answerer"] + roles["supervisor"]
+        self.last = self.choice.randint(1, 2 * ASKERS * NEW)  # often there are fewer
         stop, wrong = threading.Event(), []
         askers = [threading.Thread(target=self.ask_on, args=(stop, wrong))
                   for _ in range(ASKERS)]
