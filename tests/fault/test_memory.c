@@ -26,6 +26,7 @@ int test_failed;
 
 #define NOW 1800000000
 #define NAMES 60
+#define ENDLESS 100000
 #define POLICY_HEAD "version: STSv1\nmode: enforce\nmax_age: 604800\n"
 
 /* What a subject said: not from memory that fails. */
@@ -374,7 +375,7 @@ control_lines(void)
 {
 	struct sts_buf line = { 0 }, bytes = { 0 };
 	struct control_words words;
-	struct sts_str one, verb;
+	struct sts_str one, verb = STS_STR_NONE;
 	size_t used;
 	bool good;
 
@@ -468,7 +469,7 @@ starve(const char *name, bool (*run)(void), unsigned long length)
 	CHECK(name, run());
 	memcpy(whole, said, said_n);
 	whole_n = said_n;
-	for (unsigned long n = 1; n < 100000; n++) {
+	for (unsigned long n = 1; n < ENDLESS; n++) {
 		char what[160];
 		const char *call;
 		int before = test_failed;
@@ -489,7 +490,7 @@ starve(const char *name, bool (*run)(void), unsigned long length)
 		    !good || (said_n == whole_n && memcmp(said, whole, whole_n) == 0));
 		test_failed |= before;
 	}
-	CHECK(name, !"there is no end of allocations");
+	CHECK("there is no end of allocations", false);
 }
 
 int

@@ -30,7 +30,7 @@ int __wrap___fprintf_chk(FILE *to, int flag, const char *format, ...)
 int __wrap_fprintf(FILE *to, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static int
+static int __attribute__((format(printf, 2, 0)))
 say(FILE *to, const char *format, va_list args)
 {
 	if (to == stderr && fault_struck())
