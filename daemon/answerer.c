@@ -305,7 +305,10 @@ question_end(struct question *q, struct sts_buf *reply, enum metrics_result resu
 	log_answer(&q->key, sts_buf_str(reply));
 	question_free(q);
 	client_set_ticket(client, NULL);
-	client_reply(client, sts_buf_str(reply));
+	if (reply->bad)
+		client_hang_up(client);
+	else
+		client_reply(client, sts_buf_str(reply));
 }
 
 static void
@@ -651,6 +654,8 @@ take_channel(struct answerer *a, int fd, uint32_t rules)
 
 	if (resolver == NULL) {
 		close(fd);
+		/* There will be no other: better none of us than one who cannot ask. */
+		role_fail(&a->role, ROLE_EXIT_INTERNAL, "out of memory");
 		return;
 	}
 	rules_unpack(&a->rules, rules);
@@ -799,8 +804,10 @@ take_fd(struct answerer *a, const struct ipc_message *m)
 		return true; /* before its settings: the supervisor never does that */
 	if (m->type == IPC_CHANNEL)
 		take_channel(a, m->fd, m->flags);
-	else if (clients_listen(a->clients, m->fd, m->number != 0) == -1)
+	else if (clients_listen(a->clients, m->fd, m->number != 0) == -1) {
 		close(m->fd);
+		role_fail(&a->role, ROLE_EXIT_INTERNAL, "out of memory");
+	}
 	return false;
 }
 

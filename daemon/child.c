@@ -132,8 +132,21 @@ tell(struct child *c, enum ipc_type type, uint32_t number, int fd)
 	    &(struct ipc_message){ .type = type, .number = number, .fd = fd });
 }
 
-/* Whatever it works by. What cannot be sent is missed by the child, which then says so;
- * it is started again. */
+static void
+give(const struct child *c, const struct ipc_message *m)
+{
+	if (ipc_send(c->ipc, m) == -1)
+		(void)kill(c->pid, SIGKILL);
+}
+
+static void
+give_fd(const struct child *c, enum ipc_type type, uint32_t number, int fd)
+{
+	give(c, &(struct ipc_message){ .type = type, .number = number, .fd = fd });
+}
+
+/* Whatever it works by. What it missed (an override, a socket) it would miss for as long
+ * as it lives, and might not know: it is started again. */
 static void
 equip(struct child *c, const struct child_start *start, int page_fd)
 {
@@ -142,24 +155,24 @@ equip(struct child *c, const struct child_start *start, int page_fd)
 		.fd = -1,
 		.text = STS_STR(STSD_VERSION) };
 
-	(void)ipc_send(c->ipc, &m);
+	give(c, &m);
 	m.type = IPC_CLOCK;
 	m.text = (struct sts_str){ (const char *)start->clock, sizeof(*start->clock) };
-	(void)ipc_send(c->ipc, &m);
-	tell(c, IPC_METRICS, 0, page_fd);
-	tell(c, IPC_CONFIG, 0, s->config_fd);
+	give(c, &m);
+	give_fd(c, IPC_METRICS, 0, page_fd);
+	give_fd(c, IPC_CONFIG, 0, s->config_fd);
 	if (s->overrides_fd != -1)
-		tell(c, IPC_OVERRIDES, 0, s->overrides_fd);
+		give_fd(c, IPC_OVERRIDES, 0, s->overrides_fd);
 	if (c->role == CHILD_RESOLVER) {
-		tell(c, IPC_CA, 0, s->ca_fd);
+		give_fd(c, IPC_CA, 0, s->ca_fd);
 		for (size_t i = 0; i < s->control.count; i++)
-			tell(c, IPC_LISTENER, 0, s->control.all[i].fd);
+			give_fd(c, IPC_LISTENER, 0, s->control.all[i].fd);
 	} else {
 		for (size_t i = 0; i < s->listeners.count; i++)
-			tell(c, IPC_LISTENER, s->listeners.all[i].inet,
+			give_fd(c, IPC_LISTENER, s->listeners.all[i].inet,
 			    s->listeners.all[i].fd);
 	}
-	tell(c, IPC_GO, 0, -1);
+	give_fd(c, IPC_GO, 0, -1);
 }
 
 struct child *
@@ -224,21 +237,24 @@ child_free(struct child *c)
 int
 child_connect(struct child *answerer, struct child *resolver)
 {
+	struct ipc_message m = { .type = IPC_CHANNEL, .flags = resolver->rules };
+	struct child *deaf = resolver;
 	int pair[2];
-	int result = 0;
 
-	if (ipc_pair(pair) == -1)
-		return -1;
-	if (ipc_send(resolver->ipc,
-		&(struct ipc_message){ .type = IPC_CHANNEL, .fd = pair[0] }) == -1 ||
-	    ipc_send(answerer->ipc,
-		&(struct ipc_message){ .type = IPC_CHANNEL,
-		    .flags = resolver->rules,
-		    .fd = pair[1] }) == -1)
-		result = -1;
-	close(pair[0]);
-	close(pair[1]);
-	return result;
+	if (ipc_pair(pair) == 0) {
+		m.fd = pair[0];
+		if (ipc_send(resolver->ipc, &m) == 0) {
+			m.fd = pair[1];
+			deaf = ipc_send(answerer->ipc, &m) == 0 ? NULL : answerer;
+		}
+		close(pair[0]);
+		close(pair[1]);
+	}
+	if (deaf == NULL)
+		return 0;
+	/* Else nothing new could be looked up: the next one is connected again. */
+	(void)kill(deaf->pid, SIGKILL);
+	return -1;
 }
 
 void

@@ -371,6 +371,14 @@ client_reply(struct client *c, struct sts_str payload)
 }
 
 void
+client_hang_up(struct client *c)
+{
+	assert(c->waiting);
+	c->waiting = false;
+	client_close(c);
+}
+
+void
 client_set_ticket(struct client *c, void *ticket)
 {
 	c->ticket = ticket;

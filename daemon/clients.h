@@ -65,6 +65,8 @@ void clients_finish(struct clients *all);
 size_t clients_count(const struct clients *all);
 
 void client_reply(struct client *c, struct sts_str payload);
+/* In place of a reply that there is no memory for: Postfix asks again. */
+void client_hang_up(struct client *c);
 /* For whoever answers later: what belongs to this client. */
 void client_set_ticket(struct client *c, void *ticket);
 void *client_ticket(const struct client *c);

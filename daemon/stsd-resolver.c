@@ -261,9 +261,11 @@ add_channel(struct resolver *r, int fd)
 		c->resolver = r;
 		c->ipc = ipc_new(r->role.loop, fd, on_answerer, c);
 	}
-	if (c == NULL || c->ipc == NULL) { /* the answerer sees the end and asks again */
+	if (c == NULL || c->ipc == NULL) {
 		(void)close(fd);
 		free(c);
+		/* The next one of us is connected to all answerers. */
+		role_fail(&r->role, ROLE_EXIT_INTERNAL, "out of memory");
 		return;
 	}
 	c->next = r->channels;
