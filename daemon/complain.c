@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 void
 config_complain(struct config_errors *e, const char *format, ...)
@@ -14,18 +16,36 @@ config_complain(struct config_errors *e, const char *format, ...)
 
 	if (e == NULL)
 		return;
+	e->made++;
 	va_start(args, format);
 	n = vasprintf(&line, format, args);
 	va_end(args);
-	if (n == -1)
+	if (n == -1) {
+		e->ours = true;
 		return;
+	}
 	more = reallocarray(e->lines, e->count + 1, sizeof(*more));
 	if (more == NULL) {
+		e->ours = true;
 		free(line);
 		return;
 	}
 	e->lines = more;
 	e->lines[e->count++] = line;
+}
+
+bool
+config_is_ours(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+void
+config_complain_errno(struct config_errors *e, const char *place, int error)
+{
+	config_complain(e, "%s: %s", place, strerror(error));
+	if (e != NULL && config_is_ours(error))
+		e->ours = true;
 }
 
 void

@@ -34,7 +34,7 @@ struct source {
 static void
 complain_memory(struct config_errors *errors)
 {
-	config_complain(errors, "configuration: out of memory");
+	config_complain_errno(errors, "configuration", ENOMEM);
 }
 
 void
@@ -110,8 +110,10 @@ begin_giving(struct source *s, size_t i, const char *origin, struct value_why *w
 	if (s->given[i])
 		return true;
 	text = strdup(origin);
-	if (text == NULL)
+	if (text == NULL) {
+		complain_memory(s->errors);
 		return value_wrong(why, "out of memory");
+	}
 	free(s->config->origins[i]);
 	s->config->origins[i] = text;
 	s->given[i] = true;
@@ -220,7 +222,7 @@ static void
 read_file(struct config *c, const char *path, struct config_errors *errors)
 {
 	bool optional = path == NULL;
-	char shown[LINES_NAME_MAX + 1];
+	char shown[LINES_NAME_MAX + sizeof(": cannot be read")];
 	struct sts_buf text = { 0 };
 
 	if (optional)
@@ -229,7 +231,7 @@ read_file(struct config *c, const char *path, struct config_errors *errors)
 	if (file_read(path, FILE_BYTES_MAX, &text) == 0)
 		read_text(c, sts_buf_str(&text), path, errors);
 	else if (!optional || errno != ENOENT)
-		config_complain(errors, "%s: cannot be read: %s", shown, strerror(errno));
+		config_complain_errno(errors, strcat(shown, ": cannot be read"), errno);
 	sts_buf_done(&text);
 }
 
@@ -375,7 +377,7 @@ finish(struct config *c, size_t errors_before, struct config_errors *errors)
 {
 	check_control(c, errors);
 	check_sockets(c, errors);
-	if (errors->count == errors_before)
+	if (errors->made == errors_before)
 		return c;
 	config_free(c);
 	return NULL;
@@ -385,7 +387,7 @@ struct config *
 config_load(const struct config_sources *sources, struct config_errors *errors,
     struct config_errors *notices)
 {
-	size_t before = errors->count;
+	size_t before = errors->made;
 	struct config *c = config_new(errors);
 
 	if (c == NULL)
@@ -399,7 +401,7 @@ config_load(const struct config_sources *sources, struct config_errors *errors,
 struct config *
 config_parse_text(struct sts_str text, const char *name, struct config_errors *errors)
 {
-	size_t before = errors->count;
+	size_t before = errors->made;
 	struct config *c = config_new(errors);
 
 	if (c == NULL)

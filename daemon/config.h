@@ -74,9 +74,17 @@ struct config {
 struct config_errors {
 	char **lines;
 	size_t count;
+	size_t
+	    made; /* complaints; more than lines where there was no memory to keep one */
+	bool
+	    ours; /* one of them is want of memory or descriptors: nothing to mend there */
 };
 void config_complain(struct config_errors *e, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Want of memory or descriptors? */
+bool config_is_ours(int error);
+/* "PLACE: what the error number means". */
+void config_complain_errno(struct config_errors *e, const char *place, int error);
 void config_errors_done(struct config_errors *e);
 
 /* Where a missing file is no error. */

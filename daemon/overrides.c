@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -319,7 +320,7 @@ read_line(struct overrides *o, struct sts_str text, const struct lines *at, int6
 		    "%s:%zu: the override of %s has expired, skipped", at->name,
 		    at->number, quoted);
 	} else if (!add(o, &line, at->number, &earlier)) {
-		config_complain(at->errors, "%s: out of memory", at->name);
+		config_complain_errno(at->errors, at->name, ENOMEM);
 	} else if (earlier != 0) {
 		config_complain(at->errors, "%s:%zu: %s stands in line %zu already",
 		    at->name, at->number, quoted, earlier);
@@ -337,19 +338,19 @@ overrides_parse(struct sts_str text, const char *name, int64_t now,
     struct config_errors *errors, struct config_errors *notices)
 {
 	struct overrides *o = calloc(1, sizeof(*o));
-	size_t before = errors->count;
+	size_t before = errors->made;
 	struct lines lines;
 	struct sts_str line;
 
 	if (o == NULL || !grow(o)) {
-		config_complain(errors, "overrides: out of memory");
+		config_complain_errno(errors, "overrides", ENOMEM);
 		overrides_free(o);
 		return NULL;
 	}
 	lines_start(&lines, text, name, errors);
 	while (lines_next(&lines, &line))
 		read_line(o, line, &lines, day_of(now), notices);
-	if (errors->count == before)
+	if (errors->made == before)
 		return o;
 	overrides_free(o);
 	return NULL;

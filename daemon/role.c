@@ -71,6 +71,12 @@ role_begin(struct role *r, const char *name, ipc_on_message *on, void *arg)
 	return true;
 }
 
+int
+role_exit_of(const struct config_errors *errors)
+{
+	return errors->ours ? ROLE_EXIT_INTERNAL : ROLE_EXIT_CONFIG;
+}
+
 void
 role_run(struct role *r)
 {
@@ -174,11 +180,15 @@ role_open_cache(struct role *r, bool writer)
 	struct sts_cache *cache;
 	struct sts_clock_mark mark;
 	char path[4096], why[256] = "";
+	enum sts_err err;
 
 	(void)snprintf(path, sizeof(path), "%s/cache.mdb", r->config->state_directory);
-	if (sts_cache_open(path, r->config->cache_size, writer, writer ? r->loop : NULL,
-		&cache, why, sizeof(why)) != STS_OK) {
-		role_fail(r, ROLE_EXIT_CACHE, why);
+	err = sts_cache_open(path, r->config->cache_size, writer, writer ? r->loop : NULL,
+	    &cache, why, sizeof(why));
+	if (err != STS_OK) {
+		/* Want of memory or descriptors is no reason to move the file aside. */
+		role_fail(r, err == STS_ERR_CACHE ? ROLE_EXIT_CACHE : ROLE_EXIT_INTERNAL,
+		    why);
 		return NULL;
 	}
 	sts_clock_set(&r->clock, sts_cache_mark(cache, &mark) == STS_OK ? &mark : NULL);

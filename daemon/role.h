@@ -26,6 +26,10 @@
 #define ROLE_EXIT_CACHE 75
 #define ROLE_EXIT_CONFIG 78
 
+/* How to end when the settings could not be had: 78 only where they are to be mended,
+ * since whoever starts us again does not try again then. */
+int role_exit_of(const struct config_errors *errors);
+
 struct role {
 	const char *name; /* "answerer", "resolver" */
 	struct sts_loop *loop;

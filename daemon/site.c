@@ -125,18 +125,33 @@ site_follow(struct site *s)
 	return 1;
 }
 
+static void
+complain_of_file(struct config_errors *errors, const char *setting, const char *path)
+{
+	int error = errno;
+	struct sts_buf place = { 0 };
+
+	sts_put_text(&place, setting);
+	sts_put_text(&place, ": ");
+	sts_put_text(&place, path);
+	sts_put_char(&place, '\0');
+	config_complain_errno(errors, place.bad ? setting : place.p, error);
+	sts_buf_done(&place);
+}
+
 /* Who reads it closely is the resolver, and it tells only once it runs; this much can be
  * said while the administrator is still there. */
-static bool
-holds_certificate(const char *path)
+static void
+check_bundle(const char *path, struct config_errors *errors)
 {
 	static const char mark[] = "CERTIFICATE-----";
 	struct sts_buf text = { 0 };
-	bool found = file_read(path, BUNDLE_MAX, &text) == 0 && text.n > 0 &&
-	    memmem(text.p, text.n, mark, sizeof(mark) - 1) != NULL;
 
+	if (file_read(path, BUNDLE_MAX, &text) == -1)
+		complain_of_file(errors, "ca_file", path);
+	else if (text.n == 0 || memmem(text.p, text.n, mark, sizeof(mark) - 1) == NULL)
+		config_complain(errors, "ca_file: %s: holds no certificate (PEM)", path);
 	sts_buf_done(&text);
-	return found;
 }
 
 static void
@@ -151,9 +166,9 @@ open_bundle(struct site *s, struct config_errors *errors)
 	}
 	s->ca_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (s->ca_fd == -1)
-		config_complain(errors, "ca_file: %s: %s", path, strerror(errno));
-	else if (!holds_certificate(path))
-		config_complain(errors, "ca_file: %s: holds no certificate (PEM)", path);
+		complain_of_file(errors, "ca_file", path);
+	else
+		check_bundle(path, errors);
 }
 
 static void
@@ -166,8 +181,7 @@ read_overrides(struct site *s, struct site_said *said)
 	if (path == NULL)
 		return;
 	if (file_read(path, OVERRIDES_MAX, &text) == -1) {
-		config_complain(&said->errors, "overrides: %s: %s", path,
-		    strerror(errno));
+		complain_of_file(&said->errors, "overrides", path);
 		goto done;
 	}
 	parsed = overrides_parse(sts_buf_str(&text), path, time(NULL), &said->errors,
@@ -177,8 +191,7 @@ read_overrides(struct site *s, struct site_said *said)
 	overrides_free(parsed);
 	s->overrides_fd = sealed("stsd-overrides", sts_buf_str(&text));
 	if (s->overrides_fd == -1)
-		config_complain(&said->errors, "overrides: %s: %s", path,
-		    strerror(errno));
+		complain_of_file(&said->errors, "overrides", path);
 done:
 	sts_buf_done(&text);
 }
@@ -196,10 +209,10 @@ site_load(const struct config_sources *sources, unsigned verbose, struct site_sa
 	struct site *s = calloc(1, sizeof(*s));
 	struct config_errors *errors = &said->errors;
 	struct resolvconf found;
-	size_t before = errors->count;
+	size_t before = errors->made;
 
 	if (s == NULL) {
-		config_complain(errors, "configuration: out of memory");
+		config_complain_errno(errors, "configuration", ENOMEM);
 		return NULL;
 	}
 	s->config_fd = s->overrides_fd = s->ca_fd = -1;
@@ -215,11 +228,11 @@ site_load(const struct config_sources *sources, unsigned verbose, struct site_sa
 	if (s->follows) {
 		read_resolvconf(&found);
 		if (take_resolvconf(s, &found) == -1)
-			config_complain(errors, "dns_servers: out of memory");
+			config_complain_errno(errors, "dns_servers", ENOMEM);
 	}
-	if (errors->count == before && seal_config(s) == -1)
-		config_complain(errors, "configuration: %s", strerror(errno));
-	if (errors->count == before)
+	if (errors->made == before && seal_config(s) == -1)
+		config_complain_errno(errors, "configuration", errno);
+	if (errors->made == before)
 		return s;
 failed:
 	site_free(s, NULL);

@@ -56,7 +56,7 @@ look_at_domains(const struct query_options *o, const struct query_look *look)
 	struct config_sources sources = sources_of(o);
 	struct site_said said = { 0 };
 	struct site *site = site_load(&sources, 0, &said);
-	int status = QUERY_EXIT_CONFIG;
+	int status = said.errors.ours ? QUERY_EXIT_INTERNAL : QUERY_EXIT_CONFIG;
 
 	print_lines(&said.errors);
 	if (o->verbose)
@@ -105,7 +105,7 @@ ask_daemon(const struct query_options *o, const struct query_look *look)
 	struct config_sources sources = sources_of(o);
 	struct config_errors errors = { 0 };
 	struct config *c = config_load(&sources, &errors, NULL);
-	int status = QUERY_EXIT_CONFIG;
+	int status = errors.ours ? QUERY_EXIT_INTERNAL : QUERY_EXIT_CONFIG;
 
 	print_lines(&errors);
 	config_errors_done(&errors);

@@ -3,6 +3,7 @@
  * stsd(8): sender-side MTA-STS for Postfix. This executable is two of the three roles:
  * the supervisor, which people start, and the answerer, which the supervisor starts.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,11 +86,12 @@ print_settings(const struct config_sources *sources)
 {
 	struct config_errors errors = { 0 };
 	struct config *c = config_load(sources, &errors, NULL);
+	int status = role_exit_of(&errors);
 
 	print_lines(&errors);
 	config_errors_done(&errors);
 	if (c == NULL)
-		return ROLE_EXIT_CONFIG;
+		return status;
 	config_print(c, stdout, true);
 	config_free(c);
 	return 0;
@@ -104,11 +106,15 @@ check_settings(const struct config_sources *sources)
 	struct listen_style style;
 	char why[256];
 	bool good = site != NULL;
+	int status = role_exit_of(&said.errors);
 
+	errno = 0;
 	/* What a start would refuse, too. */
 	if (good &&
 	    (site_account(site->config, &account, why, sizeof(why)) == -1 ||
 		site_style(site->config, &style, why, sizeof(why)) == -1)) {
+		if (config_is_ours(errno))
+			status = ROLE_EXIT_INTERNAL;
 		config_complain(&said.errors, "%s", why);
 		good = false;
 	}
@@ -117,7 +123,7 @@ check_settings(const struct config_sources *sources)
 	print_lines(&said.notices);
 	site_said_done(&said);
 	site_free(site, NULL);
-	return good ? 0 : ROLE_EXIT_CONFIG;
+	return good ? 0 : status;
 }
 
 int

@@ -1085,9 +1085,11 @@ take_resources(struct supervisor *s, struct site *site)
 	struct listen_style style;
 	char why[WHY] = "";
 
+	errno = 0;
 	if (site_account(c, &s->account, why, sizeof(why)) == -1 ||
 	    site_style(c, &style, why, sizeof(why)) == -1)
-		return cannot_start(ROLE_EXIT_CONFIG, why);
+		return cannot_start(
+		    config_is_ours(errno) ? ROLE_EXIT_INTERNAL : ROLE_EXIT_CONFIG, why);
 	if (programs_open(&s->programs, why, sizeof(why)) == -1)
 		return cannot_start(ROLE_EXIT_INTERNAL, why);
 	if (adopt_sockets(site, why, sizeof(why)) == -1 ||
@@ -1196,9 +1198,10 @@ supervisor_main(const struct supervisor_options *options)
 		log_lines(LOG_LEVEL_WARNING, &said.warnings);
 		log_lines(LOG_LEVEL_NOTICE, &said.notices);
 	}
+	status = role_exit_of(&said.errors);
 	site_said_done(&said);
 	if (site == NULL)
-		return ROLE_EXIT_CONFIG;
+		return status;
 	sts_clock_read_start(&s.clock);
 	status = take_resources(&s, site);
 	if (status == 0)

@@ -217,3 +217,18 @@ def escaped_log(world):
     stsd.ask(domain.name)
     stsd.ask(b"\x1b[31m.example\n2026-01-01 error fake")
     same("\x1b" in stsd.log() or "\n2026-01-01 error fake" in stsd.log(), False, "raw bytes")
+
+
+@table("stsd -t with few descriptors", [
+    # name, how many, settings, status: 78 only for what is to be mended in the settings
+    ("none for the anchors", 4, {}, 70),
+    ("none for the account", 5, {}, 70),
+    ("enough", 20, {}, 0),
+    ("enough, and a wrong setting", 20, {"workers": "none at all"}, 78),
+])
+def few_descriptors(world, count, settings, status):
+    stsd = world.stsd(**settings)
+    stsd.write_config()
+    told = daemon.run(["prlimit", f"--nofile={count}", stsd.programs + "/stsd", "-t", "-c",
+                       stsd.config_file])
+    same(told.status, status, f"status ({told.err})")

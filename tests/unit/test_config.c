@@ -553,6 +553,28 @@ test_all_errors(void)
 	config_errors_done(&errors);
 }
 
+/* Want of memory or descriptors is nothing to mend in the settings. */
+static void
+test_ours(void)
+{
+	static const struct {
+		int error;
+		bool ours;
+	} ROWS[] = { { ENOENT, false }, { EACCES, false }, { ENOMEM, true },
+		{ EMFILE, true }, { ENFILE, true } };
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct config_errors errors = { 0 };
+
+		config_complain(&errors, "something else");
+		config_complain_errno(&errors, "here", ROWS[i].error);
+		CHECK(errors.lines[1], errors.count == 2 && errors.made == 2);
+		CHECK(errors.lines[1], errors.ours == ROWS[i].ours);
+		config_errors_done(&errors);
+		CHECK("nothing is left", errors.made == 0 && !errors.ours);
+	}
+}
+
 /* Lines as long as allowed, one longer; NUL bytes. */
 static void
 test_lengths(void)
@@ -709,6 +731,7 @@ main(int argc, char **argv)
 	test_origins();
 	test_files();
 	test_all_errors();
+	test_ours();
 	test_lengths();
 	test_long_list();
 	test_listen();
