@@ -95,6 +95,35 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(PURE)
 $(B)/tests/io/%: $(B)/tests/io/%.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_all)
 
+# What fails under it (tests/fault): each .wrap names the calls that come to the .c beside it.
+FAULT_UNIT = $(patsubst tests/unit/%.c,$(B)/tests/fault/unit/%,$(filter-out \
+             %/test_entry.c %/test_metrics.c %/test_query_entry.c %/test_reply.c,$(sort $(wildcard tests/unit/test_*.c))))
+FAULT_PURE = $(B)/tests/fault/fault.o $(B)/tests/fault/memory.o
+FAULT_IO   = $(patsubst %,$(B)/tests/fault/%.o,memory calls store disk)
+FAULT_BIN  = $(patsubst %,$(B)/tests/fault/bin/%,stsd stsd-resolver stsd-query)
+FAULT      = $(patsubst %,$(B)/tests/fault/test_%,memory sim cache) $(FAULT_UNIT) $(FAULT_BIN)
+wraps      = $(patsubst %,-Wl$(comma)@tests/fault/%.wrap,$(1))
+comma     := ,
+
+# A unit test's own allocations do not fail, only those of what it tests. (Four of them rest
+# on what they have built without looking.)
+$(B)/tests/fault/unit/%.o: $(B)/tests/unit/%.o tests/fault/memory.wrap
+	@mkdir -p $(@D)
+	objcopy $$(sed 's/--wrap=\(.*\)/--redefine-sym \1=__real_\1/' tests/fault/memory.wrap) \
+	    --redefine-sym abort=fault_give_up $< $@
+$(B)/tests/fault/unit/%: $(B)/tests/fault/unit/%.o $(B)/tests/fault/unit.o $(FAULT_PURE) $(PURE)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory unit) -o $@ $^
+$(B)/tests/fault/test_memory $(B)/tests/fault/test_sim: $(B)/tests/fault/test_%: \
+    $(B)/tests/fault/test_%.o $(FAULT_PURE) $(PURE)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory) -o $@ $^
+$(B)/tests/fault/test_cache: $(B)/tests/fault/test_cache.o $(B)/tests/fault/fault.o \
+    $(FAULT_IO) $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory calls store) -o $@ $^ $(libs_min)
+$(B)/tests/fault/bin/%: $(B)/daemon/%.o $(B)/tests/fault/page.o $(FAULT_IO) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory calls store) -o $@ $< \
+	    $(B)/tests/fault/page.o $(FAULT_IO) $(ARCHIVES) $(libs_all)
+
 # Where things are installed is built in: other places, other objects.
 PATHS = $(SYSCONFDIR) $(LIBEXECDIR) $(VERSION)
 $(B)/paths: force
@@ -109,8 +138,12 @@ $(B)/%.o: %.c
 # What each kind of test is: tests/README.md. STAGES="unit sim" runs some of them.
 $(B)/tests/%.o: INCLUDE += -iquote tests/unit
 tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim
-check: all tests
+check: all tests $(FAULT)
 	B=$(B) V=$(V) sh tests/run $(STAGES)
+check-long: all $(FAULT) # more places, runs and kills
+	B=$(B) V=$(V) LONG=1 sh tests/run fault
+fault: all $(FAULT)
+	B=$(B) V=$(V) sh tests/run fault
 unit sim replay io e2e: all tests
 	B=$(B) V=$(V) sh tests/run $@
 lint: $(B)/libsts-core.a $(B)/libpostfix.a
@@ -171,7 +204,7 @@ uninstall:
 clean: ; rm -rf build
 
 force:
-.PHONY: force all tests check unit sim replay io e2e lint demo golden mutate deps deps-demo deps-check install \
+.PHONY: force all tests check check-long fault unit sim replay io e2e lint demo golden mutate deps deps-demo deps-check install \
         uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
