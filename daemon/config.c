@@ -222,7 +222,7 @@ static void
 read_file(struct config *c, const char *path, struct config_errors *errors)
 {
 	bool optional = path == NULL;
-	char shown[LINES_NAME_MAX + sizeof(": cannot be read")];
+	char shown[LINES_NAME_MAX + 1], place[sizeof(shown) + 20];
 	struct sts_buf text = { 0 };
 
 	if (optional)
@@ -230,8 +230,12 @@ read_file(struct config *c, const char *path, struct config_errors *errors)
 	lines_show_name(path, shown);
 	if (file_read(path, FILE_BYTES_MAX, &text) == 0)
 		read_text(c, sts_buf_str(&text), path, errors);
-	else if (!optional || errno != ENOENT)
-		config_complain_errno(errors, strcat(shown, ": cannot be read"), errno);
+	else if (!optional || errno != ENOENT) {
+		int error = errno;
+
+		(void)snprintf(place, sizeof(place), "%s: cannot be read", shown);
+		config_complain_errno(errors, place, error);
+	}
 	sts_buf_done(&text);
 }
 
