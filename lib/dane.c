@@ -564,9 +564,12 @@ sts_dane_run(struct sts_dane_look *d, const struct sts_dane *before,
 		d->finding.at = trust->at;
 		return 0;
 	}
+	if (!d->believe && was_answered(trust)) {
+		find(d, STS_DANE_DISTRUSTED, STS_SELFTEST_INTERVAL);
+		return 0;
+	}
 	if (!d->believe) {
-		find(d, STS_DANE_DISTRUSTED,
-		    was_answered(trust) ? STS_SELFTEST_INTERVAL : STS_FAILED_TTL);
+		find_no_beginning(d, before, trust->err, trust->ede, now);
 		return 0;
 	}
 

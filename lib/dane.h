@@ -34,9 +34,9 @@ sts_target_eq(struct sts_target a, struct sts_target b)
 enum sts_dane_state {	     /* stored in the cache: append only */
 	STS_DANE_NONE,	     /* never looked at */
 	STS_DANE_OFF,	     /* the resolver does not validate: nobody could see DANE */
-	STS_DANE_DISTRUSTED, /* it does, but its word does not count (dnssec) */
+	STS_DANE_DISTRUSTED, /* it says so, but its word does not count (dnssec) */
 	STS_DANE_APPLIES,    /* MX secure, and a host has usable secure TLSA records */
-	STS_DANE_UNKNOWN,    /* a lookup failed; see about, err, ede, host */
+	STS_DANE_UNKNOWN, /* a lookup failed, or the self-test; see about, err, ede, host */
 	STS_DANE_ABSENT,
 	STS_DANE_STATES
 };

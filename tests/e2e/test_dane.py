@@ -441,6 +441,17 @@ def self_test_unanswered(world, trouble):
         same(stsd.ask(make_domain(world, kinds, "testing").name), NOTFOUND)
 
 
+@case("self-test unanswered, and AD would not be believed")
+def self_test_unanswered_distrusted(world):
+    """Nobody knows whether it validates: no answer may take DANE away in silence."""
+    world.dns.fail("", "SOA", "servfail")
+    stsd = validating(world, dnssec="off")
+    for kinds in ("U", "n", "N"):
+        reply = stsd.ask(make_domain(world, kinds).name)
+        same(reply[:5], "TEMP ", reply)
+        same(stsd.ask(make_domain(world, kinds, "testing").name), NOTFOUND)
+
+
 def metric(name, port=8468):
     with socket.create_connection(("127.0.0.1", port), 5) as sock:
         sock.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")

@@ -296,6 +296,11 @@ static const struct {
 	    STS_DANE_UNKNOWN, 30 },
 	{ "no answer: the MX may still say AD", STS_ERR_DNS_TIMEOUT, false, true, false,
 	    true, false, STS_NEED_MX, STS_DANE_UNKNOWN, 30 },
+	{ "no answer, and AD would not be believed", STS_ERR_DNS_TIMEOUT, false, false,
+	    false, true, true, 0, STS_DANE_UNKNOWN, 30 },
+	{ "a failure, and AD would not be believed: no MX is asked for",
+	    STS_ERR_DNS_SERVFAIL, true, false, false, true, false, 0, STS_DANE_UNKNOWN,
+	    30 },
 	{ "no memory to ask", STS_ERR_NOMEM, false, true, false, true, true, 0,
 	    STS_DANE_UNKNOWN, 30 },
 };
