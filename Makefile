@@ -33,7 +33,7 @@ HARDEN  := $(call try,-fstack-protector-strong) $(call try,-fstack-clash-protect
 ifeq ($(findstring -O0,$(CFLAGS))$(SAN),)
 HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
-INCLUDE  = -iquote lib -iquote lib/io -iquote postfix -iquote daemon
+INCLUDE  = -iquote lib -iquote lib/io -iquote postfix -iquote daemon -iquote daemon/query
 DEFINES  = -D_GNU_SOURCE -DSTSD_VERSION='"$(VERSION)"' \
            -DSTSD_CONFIG='"$(SYSCONFDIR)/stsd/stsd.conf"' \
            -DSTSD_LIBEXEC='"$(LIBEXECDIR)/stsd"'
@@ -58,7 +58,7 @@ MAINS  = daemon/stsd.c daemon/stsd-resolver.c daemon/stsd-query.c
 CORE   = $(call objs,lib/*.c)
 IO     = $(call objs,lib/io/*.c)
 PF     = $(call objs,postfix/*.c)
-DAEMON = $(filter-out $(call objs,$(MAINS)),$(call objs,daemon/*.c))
+DAEMON = $(filter-out $(call objs,$(MAINS)),$(call objs,daemon/*.c daemon/query/*.c))
 ARCHIVES = $(B)/libstsd.a $(B)/libpostfix.a $(B)/libsts-io.a $(B)/libsts-core.a
 PURE     = $(B)/libstsd.a $(B)/libpostfix.a $(B)/libsts-core.a
 PROGRAMS = $(B)/stsd $(B)/stsd-query $(B)/stsd-resolver
@@ -129,7 +129,7 @@ PATHS = $(SYSCONFDIR) $(LIBEXECDIR) $(VERSION)
 $(B)/paths: force
 	@mkdir -p $(@D)
 	@echo '$(PATHS)' | cmp -s - $@ || echo '$(PATHS)' >$@
-$(call objs,daemon/*.c): $(B)/paths
+$(call objs,daemon/*.c daemon/query/*.c): $(B)/paths
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -155,7 +155,7 @@ golden: $(B)/tests/unit/test_query_golden # writes what each finding looks like 
 mutate: # which broken rule would no test notice?
 	python3 tests/mutate.py
 
-SRC = $(wildcard lib/*.[ch] lib/io/*.[ch] postfix/*.[ch] daemon/*.[ch] tests/*/*.[ch])
+SRC = $(wildcard $(addsuffix /*.[ch],lib lib/io postfix daemon daemon/query tests/*))
 format: ; clang-format -i $(SRC)
 
 fuzz-%: # make fuzz-policy FUZZFLAGS=-max_total_time=60

@@ -66,7 +66,7 @@ if [ -e daemon/stsd.8 ]; then
 	done
 fi
 if [ -e daemon/stsd-query.1 ]; then
-	options=$(sed -nE "s/^	\{ (OPT_[A-Z_]+|'.'), \"([a-z-]+)\".*/\2/p" daemon/query_options.c)
+	options=$(sed -nE "s/^	\{ (OPT_[A-Z_]+|'.'), \"([a-z-]+)\".*/\2/p" daemon/query/query_options.c)
 	for option in $options; do
 		grep -qE "Fl -$option( |\$)" daemon/stsd-query.1 ||
 			complain "daemon/stsd-query.1: no --$option"
