@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "log.h"
 #include "metrics.h"
+#include "nameset.h"
 #include "policy.h"
 #include "report_dane.h"
 
@@ -53,28 +54,27 @@ log_failure(const struct sts_event *event, enum sts_err err, const char *why)
 	log_end();
 }
 
-static size_t
-count_mx(struct sts_str policy)
+/* Does one list every pattern of the other, in whatever order? */
+static bool
+has_every_mx(struct sts_str policy, struct sts_str other)
 {
+	struct sts_nameset names = { 0 };
 	struct sts_str pattern;
-	size_t n = 0;
+	bool all = true;
 
 	while (sts_policy_mx_all(&policy, &pattern))
-		n++;
-	return n;
+		(void)sts_nameset_add(&names, pattern);
+	while (all && sts_policy_mx_all(&other, &pattern))
+		all = sts_nameset_has(&names, pattern);
+	all = all && !names.bad;
+	sts_nameset_done(&names);
+	return all;
 }
 
 static bool
 same_mx(struct sts_str a, struct sts_str b)
 {
-	struct sts_str in_a, in_b;
-	bool more_a, more_b;
-
-	do {
-		more_a = sts_policy_mx_all(&a, &in_a);
-		more_b = sts_policy_mx_all(&b, &in_b);
-	} while (more_a && more_b && sts_str_eq_nocase(in_a, in_b));
-	return !more_a && !more_b;
+	return has_every_mx(a, b) && has_every_mx(b, a);
 }
 
 /* What an administrator may want to look into; NULL: nothing. */
@@ -88,6 +88,21 @@ weaker(const struct sts_entry *before, const struct sts_entry *after)
 	if (!same_mx(before->policy, after->policy))
 		return "the set of MX hosts has changed";
 	return NULL;
+}
+
+static void
+log_mx(const char *key, struct sts_str policy)
+{
+	struct sts_buf names = { 0 };
+	struct sts_str pattern;
+
+	while (sts_policy_mx_all(&policy, &pattern)) {
+		if (names.n > 0)
+			sts_put_char(&names, ',');
+		sts_put(&names, pattern);
+	}
+	log_text(key, sts_buf_str(&names));
+	sts_buf_done(&names);
 }
 
 static void
@@ -110,11 +125,13 @@ log_policy(const struct sts_event *event)
 	if (before->fetched != 0) {
 		log_text("old_id", before->id);
 		log_text("old_mode", sts_str_of(sts_mode_text(before->mode)));
+		log_number("old_max_age", before->max_age);
+		log_mx("old_mx", before->policy);
 	}
 	log_text("id", after->id);
 	log_text("mode", sts_str_of(sts_mode_text(after->mode)));
 	log_number("max_age", after->max_age);
-	log_number("mx", (int64_t)count_mx(after->policy));
+	log_mx("mx", after->policy);
 	log_end();
 }
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Policies that change, vanish and expire. Time passes by starting stsd again with its boot
 clock set forward: it must count a policy's age by that clock."""
+import shlex
 import subprocess
 from time import monotonic
 
 from lab import wait
-from lab.cases import Skip, case, contains, same, table
+from lab.cases import Skip, case, same, table
 
 NOTFOUND = "NOTFOUND "
 LATER = 400  # seconds: the record is due again, and the domain may be fetched again
@@ -63,17 +64,68 @@ def too_early(world):
     same(stsd.ask(domain.name), "OK may")
 
 
-@table("mode changes", [
-    ("enforce to none", "enforce", "none"), ("enforce to testing", "enforce", "testing"),
+def told(stsd, domain):
+    """What the log says of the change: its level, and all fields but those of every line."""
+    line = wait.until(lambda: [line for line in stsd.log().splitlines()
+                               if f" policy-changed domain={domain.name} " in line],
+                      "a word about the change")[-1]
+    words = shlex.split(line)
+    fields = dict(word.split("=", 1) for word in words[3:])
+    return words[1], {name: fields[name] for name in fields if name not in ("domain", "role")}
+
+
+ENFORCED = "the policy is no longer enforced"
+SHORTER = "max_age is shorter than before"
+OTHER_MX = "the set of MX hosts has changed"
+
+
+@table("the policy changes", [
+    # name, mode and max_age and MX hosts before, after; reason (None: nobody need know)
+    ("enforce to none", ("enforce", 604800, "a b"), ("none", 604800, "a b"), ENFORCED),
+    ("enforce to testing", ("enforce", 604800, "a b"), ("testing", 604800, "a b"), ENFORCED),
+    ("and all else", ("enforce", 604800, "a b"), ("testing", 86400, "c"), ENFORCED),
+    ("shorter max_age", ("enforce", 604800, "a b"), ("enforce", 604799, "a b"), SHORTER),
+    ("shorter, of testing", ("testing", 604800, "a b"), ("testing", 86400, "a b"), SHORTER),
+    ("longer max_age", ("enforce", 86400, "a b"), ("enforce", 604800, "a b"), None),
+    ("one more MX host", ("enforce", 604800, "a b"), ("enforce", 604800, "a b c"), OTHER_MX),
+    ("one MX host less", ("enforce", 604800, "a b"), ("enforce", 604800, "a"), OTHER_MX),
+    ("another MX host", ("enforce", 604800, "a b"), ("enforce", 604800, "a c"), OTHER_MX),
+    ("MX hosts in another order", ("enforce", 604800, "a b"), ("enforce", 604800, "b A b"), None),
+    ("testing to none", ("testing", 604800, "a b"), ("none", 604800, "a b"), None),
+    ("testing to enforce", ("testing", 604800, "a b"), ("enforce", 604800, "a b"), None),
+    ("a new id for the same", ("enforce", 604800, "a b"), ("enforce", 604800, "a b"), None),
 ])
-def weakened(world, before, after):
-    domain = world.domain(mode=before)
-    stsd = learn(world, domain)
-    domain.publish(id="2", mode=after)
+def changes(world, before, after, reason):
+    """Both ids, and all that has changed."""
+    def values(which):
+        return {"mode": which[0], "max_age": which[1],
+                "mx": [mx + ".example" for mx in which[2].split()]}
+
+    def fields(which, number, old=""):
+        return {old + "id": str(number), old + "mode": which[0],
+                old + "max_age": str(which[1]), old + "mx": ",".join(values(which)["mx"])}
+
+    domain = world.domain(record_id="11", **values(before))
+    world.dns.replace(domain.name, "MX", (1, "a.example"))
+    stsd = learn(world, domain, domain.secure if domain.mode == "enforce" else "OK may")
+    domain.publish(id="22", **values(after))
     stsd.restart(LATER)
-    same(stsd.ask(domain.name), "OK may")
-    same(stsd.ask(domain.name), "OK may")
-    contains(stsd.log(), "notice", "the log")
+    stsd.ask(domain.name)
+    expected = {**fields(before, 11, "old_"), **fields(after, 22)}
+    if reason:
+        expected["reason"] = reason
+    same(told(stsd, domain), ("notice" if reason else "info", expected))
+
+
+@case("the policy changes: under the same id, which a refresh finds, is told too")
+def same_id_weaker(world):
+    domain = world.domain(record_id="11")
+    stsd = learn(world, domain)
+    domain.publish(mode="none")
+    stsd.restart(2 * 86400)
+    level, fields = told(stsd, domain)
+    same((level, fields["reason"], fields["old_id"], fields["id"]),
+         ("notice", ENFORCED, "11", "11"))
 
 
 @table("mode changes, seen beside the answer", [
