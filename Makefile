@@ -100,6 +100,7 @@ FAULT_UNIT = $(patsubst tests/unit/%.c,$(B)/tests/fault/unit/%,$(filter-out \
              %/test_entry.c %/test_metrics.c %/test_query_entry.c %/test_reply.c,$(sort $(wildcard tests/unit/test_*.c))))
 FAULT_PURE = $(B)/tests/fault/fault.o $(B)/tests/fault/memory.o
 FAULT_IO   = $(patsubst %,$(B)/tests/fault/%.o,memory calls store disk)
+FAULT_PAGE = $(patsubst %,$(B)/tests/fault/%.o,page clock)
 FAULT_BIN  = $(patsubst %,$(B)/tests/fault/bin/%,stsd stsd-resolver stsd-query)
 FAULT      = $(patsubst %,$(B)/tests/fault/test_%,memory sim cache) $(FAULT_UNIT) $(FAULT_BIN)
 wraps      = $(patsubst %,-Wl$(comma)@tests/fault/%.wrap,$(1))
@@ -119,10 +120,10 @@ $(B)/tests/fault/test_memory $(B)/tests/fault/test_sim: $(B)/tests/fault/test_%:
 $(B)/tests/fault/test_cache: $(B)/tests/fault/test_cache.o $(B)/tests/fault/fault.o \
     $(FAULT_IO) $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory calls store) -o $@ $^ $(libs_min)
-$(B)/tests/fault/bin/%: $(B)/daemon/%.o $(B)/tests/fault/page.o $(FAULT_IO) $(ARCHIVES)
+$(B)/tests/fault/bin/%: $(B)/daemon/%.o $(FAULT_PAGE) $(FAULT_IO) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory calls store) -o $@ $< \
-	    $(B)/tests/fault/page.o $(FAULT_IO) $(ARCHIVES) $(libs_all)
+	    $(FAULT_PAGE) $(FAULT_IO) $(ARCHIVES) $(libs_all)
 
 # Where things are installed is built in: other places, other objects.
 PATHS = $(SYSCONFDIR) $(LIBEXECDIR) $(VERSION)
@@ -144,7 +145,9 @@ check-long: all $(FAULT) # more places, runs and kills
 	B=$(B) V=$(V) LONG=1 sh tests/run fault
 fault: all $(FAULT)
 	B=$(B) V=$(V) sh tests/run fault
-unit sim replay io e2e: all tests
+unit sim replay io: all tests
+	B=$(B) V=$(V) sh tests/run $@
+e2e: all $(FAULT_BIN) # some cases set the clock
 	B=$(B) V=$(V) sh tests/run $@
 lint: $(B)/libsts-core.a $(B)/libpostfix.a
 	B=$(B) V=$(V) sh tests/run lint

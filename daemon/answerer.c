@@ -67,6 +67,7 @@ struct answerer {
 	struct role role;
 	struct ipc *resolver; /* NULL: away */
 	struct overrides *overrides;
+	int overrides_fd; /* until the clock is known; -1: none */
 	struct sts_cache *cache;
 	struct sts_rules rules;
 	struct pf_reply_style style;
@@ -668,13 +669,16 @@ take_channel(struct answerer *a, int fd, uint32_t rules)
 /*
  * The supervisor.
  */
-static void
-take_overrides(struct answerer *a, int fd)
+/* By stsd's clock: the wall clock may have jumped since the supervisor read them. */
+static bool
+read_overrides(struct answerer *a)
 {
 	struct config_errors errors = { 0 };
 	struct sts_buf text = { 0 };
 
-	if (a->overrides == NULL && role_read_fd(fd, &text))
+	if (a->overrides_fd == -1)
+		return true;
+	if (role_read_fd(a->overrides_fd, &text))
 		a->overrides = overrides_parse(sts_buf_str(&text), "overrides",
 		    sts_clock_now(), &errors, NULL);
 	if (a->overrides == NULL)
@@ -682,6 +686,7 @@ take_overrides(struct answerer *a, int fd)
 		    errors.count > 0 ? errors.lines[0] : "unreadable overrides");
 	config_errors_done(&errors);
 	sts_buf_done(&text);
+	return a->overrides != NULL;
 }
 
 static size_t
@@ -756,7 +761,7 @@ go(struct answerer *a)
 		return;
 	}
 	a->cache = role_open_cache(&a->role, false);
-	if (a->cache == NULL)
+	if (a->cache == NULL || !read_overrides(a))
 		return;
 	a->offset_ms = clock_offset_ms();
 	enter_sandbox(a->role.config);
@@ -802,7 +807,11 @@ take_fd(struct answerer *a, const struct ipc_message *m)
 {
 	if (a->clients == NULL)
 		return true; /* before its settings: the supervisor never does that */
-	if (m->type == IPC_CHANNEL)
+	if (m->type == IPC_OVERRIDES && a->overrides_fd != -1)
+		return true;
+	if (m->type == IPC_OVERRIDES)
+		a->overrides_fd = m->fd;
+	else if (m->type == IPC_CHANNEL)
 		take_channel(a, m->fd, m->flags);
 	else if (clients_listen(a->clients, m->fd, m->number != 0) == -1) {
 		close(m->fd);
@@ -817,9 +826,8 @@ handle(struct answerer *a, const struct ipc_message *m)
 	if (role_handle(&a->role, m)) {
 		if (a->role.config != NULL && a->clients == NULL && !prepare(a))
 			role_fail(&a->role, ROLE_EXIT_INTERNAL, "out of memory");
-	} else if (m->type == IPC_OVERRIDES) {
-		take_overrides(a, m->fd);
-	} else if (m->type == IPC_LISTENER || m->type == IPC_CHANNEL) {
+	} else if (m->type == IPC_LISTENER || m->type == IPC_CHANNEL ||
+	    m->type == IPC_OVERRIDES) {
 		return take_fd(a, m);
 	} else if (m->type == IPC_GO) {
 		go(a);
@@ -852,6 +860,8 @@ end(struct answerer *a)
 	if (a->role.status != ROLE_EXIT_CACHE)
 		sts_cache_close(a->cache);
 	overrides_free(a->overrides);
+	if (a->overrides_fd != -1)
+		close(a->overrides_fd);
 	free(a->questions);
 	free(a->free_slots);
 	sts_timer_free(a->stop);
@@ -866,6 +876,7 @@ answerer_main(void)
 
 	if (a == NULL)
 		return status;
+	a->overrides_fd = -1;
 	if (role_begin(&a->role, "answerer", on_supervisor, a)) {
 		role_run(&a->role);
 		status = a->role.status;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -14,6 +15,9 @@
 
 /* No file that we hand to a role is larger: a million overrides fit. */
 #define FILE_MAX (256ul * 1024 * 1024)
+
+/* Corrections of less concern neither policies nor certificates. */
+#define CLOCKS_APART 86400
 
 static void
 on_fault(int signo)
@@ -174,6 +178,22 @@ role_cache_files(const struct config *c)
 	return files;
 }
 
+/* Whoever looks for why nothing can be fetched, or why policies do not age, finds it here. */
+static void
+compare_clocks(void)
+{
+	int64_t wall = time(NULL), ours = sts_clock_now();
+
+	if (ours - wall < CLOCKS_APART && wall - ours < CLOCKS_APART)
+		return;
+	log_begin(LOG_LEVEL_WARNING, "clock", STS_STR_NONE,
+	    "the wall clock is not where it was when the cache was used last; policies "
+	    "age by stsd's, and certificates are judged by the wall clock");
+	log_time("wall", wall);
+	log_time("stsd", ours);
+	log_end();
+}
+
 struct sts_cache *
 role_open_cache(struct role *r, bool writer)
 {
@@ -193,6 +213,8 @@ role_open_cache(struct role *r, bool writer)
 	}
 	sts_clock_set(&r->clock, sts_cache_mark(cache, &mark) == STS_OK ? &mark : NULL);
 	sts_cache_pause(cache);
+	if (writer)
+		compare_clocks();
 	return cache;
 }
 

@@ -3,6 +3,7 @@
 #define FAULT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Calls that fail when a test wants them to. What is under test is linked with memory.c,
@@ -24,6 +25,10 @@ enum fault_kind {
 
 /* Counts the call; true: it shall fail. errno is untouched. */
 bool fault_strikes(enum fault_kind kind, const char *call);
+
+/* A page that a test has laid beside the program, shared by all its processes (page.c);
+ * NULL: there is none of that name. */
+void *fault_page_beside(const char *name, size_t n);
 
 /*
  * The plan of a test (fault.c): of this kind the nth call fails, from 1 on, and those after

@@ -13,6 +13,8 @@
 
 #include "fault.h"
 
+#define PAGE_NAME_MAX 32
+
 enum role { SUPERVISOR, ANSWERER, RESOLVER, ROLES };
 
 /* As daemon.py writes and reads it. */
@@ -41,30 +43,38 @@ fault_strikes(enum fault_kind kind, const char *call)
 	return true;
 }
 
+void *
+fault_page_beside(const char *name, size_t n)
+{
+	char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - PAGE_NAME_MAX);
+	void *found;
+	int fd;
+
+	if (length == -1)
+		return NULL;
+	path[length] = '\0';
+	(void)snprintf(strrchr(path, '/') + 1, PAGE_NAME_MAX, "%s", name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd == -1)
+		return NULL;
+	found = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	(void)close(fd);
+	return found == MAP_FAILED ? NULL : found;
+}
+
 /* glibc hands constructors what it hands main. */
 __attribute__((constructor)) static void
 look_for_page(int argc, char **argv)
 {
 	char path[4096];
-	ssize_t n =
-	    readlink("/proc/self/exe", path, sizeof(path) - sizeof("/fault.page"));
-	char *slash;
-	void *found;
-	int fd;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
 	if (n == -1 || argc == 0)
 		return;
 	path[n] = '\0';
-	slash = strrchr(path, '/');
-	role = strcmp(slash, "/stsd-resolver") == 0 ? RESOLVER
-	    : strcmp(argv[0], "stsd-answerer") == 0 ? ANSWERER
-						    : SUPERVISOR;
-	memcpy(slash, "/fault.page", sizeof("/fault.page"));
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd == -1)
-		return;
-	found = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	(void)close(fd);
-	if (found != MAP_FAILED)
-		page = found;
+	role = strcmp(strrchr(path, '/'), "/stsd-resolver") == 0 ? RESOLVER
+	    : strcmp(argv[0], "stsd-answerer") == 0		 ? ANSWERER
+								 : SUPERVISOR;
+	page = fault_page_beside("fault.page", sizeof(*page));
 }

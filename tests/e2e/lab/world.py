@@ -71,6 +71,7 @@ class Domain:
 class World:
     def __init__(self, build, folder=namespace.HOME):
         self.folder = folder
+        self.build = build
         self.programs = daemon.copy_programs(build, folder + "/bin") if build else None
         self.pki = pki.Pki(folder + "/pki")
         addresses = [a for a in DNS_ADDRESSES if namespace.has_ipv6() or ":" not in a]
@@ -119,8 +120,8 @@ class World:
         self.dns.add(name, "MX", (10, "mx." + name))
         return name
 
-    def stsd(self, **settings):
-        """A daemon that is not yet started."""
+    def stsd(self, programs=None, **settings):
+        """A daemon that is not yet started. programs: others than the usual ones."""
         folder = self.new_folder("stsd")
         known = {
             "listen": f"inet:127.0.0.1:{daemon.PORT}",
@@ -132,7 +133,7 @@ class World:
             "log_level": "debug",
         }
         known.update(settings)
-        made = daemon.Stsd(self.programs, folder, known)
+        made = daemon.Stsd(programs or self.programs, folder, known)
         self._daemons.append(made)
         return made
 
