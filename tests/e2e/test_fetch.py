@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Fetching a policy from hosts good and hostile: with nothing cached a failure means "no
 policy", with a live policy it changes nothing."""
+import socket
+import ssl
 from time import monotonic
 
-from lab import namespace, wait
+from lab import control, daemon, namespace, wait
 from lab.cases import Skip, case, contains, same, table, within
-from lab.https import HOWS
+from lab.https import HOWS, resumes
 from lab.world import DEAD4, DEAD6, WEB, WEB6, WEB_NOBODY, WEB_PRIVATE, WEB_SILENT
 
 NOTFOUND = "NOTFOUND "
@@ -181,6 +183,38 @@ def request(world):
                      "authorization"):
         if "\r\n" + unwanted in head.lower():
             raise AssertionError(f"{unwanted} was sent: {head}")
+
+
+def resume(world, name):
+    """As a client that keeps sessions would come again; the hellos that it sent."""
+    context = ssl.create_default_context(cafile=world.pki.ca_file)
+    session = None
+    for _ in range(2):
+        with socket.create_connection((WEB, 443)) as raw, \
+                context.wrap_socket(raw, server_hostname=name, session=session) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while sock.recv(4096):
+                pass
+            session = sock.session
+    return world.https.hellos.pop(name)
+
+
+@case("no fetch tells of an earlier one: no TLS session is resumed, no certificate is shown")
+def nothing_resumed(world):
+    domain, other = world.domain(), world.domain()
+    same([resumes(hello) for hello in resume(world, domain.policy_host)], [False, True])
+    stsd = control.daemon_with_socket(world).start()
+    same(stsd.ask(domain.name), domain.secure)
+    same(stsd.ask(other.name), other.secure)
+    for _ in range(3):
+        same(control.tell(stsd, "--refresh", domain.name).status, 0, "status")
+    hellos = world.https.hellos[domain.policy_host] + world.https.hellos[other.policy_host]
+    same([resumes(hello) for hello in hellos], [False] * 5)
+    same(world.https.client_certificates, 0, "certificates of clients")
+    version = daemon.run([stsd.programs + "/stsd", "-V"]).out.split()[1]
+    agent = f"\r\nUser-Agent: stsd/{version}\r\n"
+    contains(world.https.heads[domain.policy_host], agent)
+    contains(world.https.heads[other.policy_host], agent)
 
 
 @table("policy file", [

@@ -7,6 +7,7 @@ import ssl
 import threading
 
 PATH = "/.well-known/mta-sts.txt"
+SESSION_TICKET, PRE_SHARED_KEY = 35, 41  # extensions of a ClientHello
 DRIP_SECONDS = 0.3  # between two bytes of a host that wants to keep its visitors
 
 
@@ -18,6 +19,24 @@ def response(body, status="200 OK", media_type="text/plain", extra=(), length=Tr
         lines.append(f"Content-Length: {len(body)}")
     lines.append("Connection: close")
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def extensions(hello):
+    """{number: bytes} of a ClientHello: record, handshake, version and random before it."""
+    def skip(at, width):
+        return at + width + int.from_bytes(hello[at:at + width], "big")
+    at, found = skip(skip(skip(5 + 4 + 2 + 32, 1), 2), 1) + 2, {}
+    while at + 4 <= len(hello):
+        end = skip(at + 2, 2)
+        found[int.from_bytes(hello[at:at + 2], "big")] = hello[at + 4:end]
+        at = end
+    return found
+
+
+def resumes(hello):
+    """Does it name a session that was before?"""
+    found = extensions(hello)
+    return PRE_SHARED_KEY in found or bool(found.get(SESSION_TICKET))
 
 
 class Host:
@@ -192,6 +211,8 @@ class Https:
         self.connected = collections.Counter()  # address: connections
         self.most_at_once = 0
         self.heads = {}  # host: the last request head, as text
+        self.hellos = collections.defaultdict(list)  # host: each ClientHello, as bytes
+        self.client_certificates = 0  # though everybody is asked for one
         self._at_once = 0
         self._pki = pki
         self._port = port
@@ -250,6 +271,7 @@ class Https:
         first = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         first.sni_callback = on_name
         first.set_ciphers("ALL:@SECLEVEL=0")
+        first.verify_mode = ssl.CERT_OPTIONAL
         raw.settimeout(120)
         try:
             hello = raw.recv(4096, socket.MSG_PEEK)
@@ -258,6 +280,9 @@ class Https:
                 first.minimum_version = ssl.TLSVersion.TLSv1
                 first.maximum_version = ssl.TLSVersion.TLSv1_1
             with raw, first.wrap_socket(raw, server_side=True) as sock:
+                with self._lock:
+                    self.hellos[names[0] if names else ""].append(hello)
+                    self.client_certificates += sock.getpeercert(True) is not None
                 self._talk(sock, names[0] if names else "")
         except OSError:
             pass  # ssl.SSLError too: visitors leave as they like
