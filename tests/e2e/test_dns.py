@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """DNS as it is: aliases, truncation, several servers, servers that come and go; and how
 many questions a lookup may cost."""
+import contextlib
 import os
 import signal
 import threading
@@ -9,7 +10,7 @@ from time import monotonic
 from lab import namespace, socketmap, wait
 from lab.cases import Skip, case, same, table, within
 from lab.dns import Trouble
-from lab.world import WEB
+from lab.world import WEB, WEB_SILENT
 
 NOTFOUND = "NOTFOUND "
 
@@ -122,6 +123,72 @@ def resolv_conf(world):
                    and world.dns.by_server["127.0.0.2"] > before, "written in place")
     finally:
         namespace.write_atomically("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+
+
+# What else a resolver library would look at. Names are asked for as they are, and only DNS
+# says where they are.
+
+@table("search and ndots of resolv.conf: nothing is asked below", [
+    ("a domain with a policy", True), ("a domain that does not exist", False)])
+def search_list(world, has_policy):
+    elsewhere = world.new_name("search")
+    name = world.domain().name if has_policy else world.new_name()
+    # Whoever searched would find a policy there.
+    world.domain(name=f"{name}.{elsewhere}", mx=["mx.search.example"])
+    text = (f"search {elsewhere}\ndomain {elsewhere}\noptions ndots:15 rotate\n"
+            "nameserver 127.0.0.1\n")
+    with world.resolv_conf(text):
+        stsd = world.stsd(dns_servers=None)
+        stsd.start(environment={"LOCALDOMAIN": elsewhere, "RES_OPTIONS": "ndots:15"})
+        expected = f"OK secure match=mx.{name} servername=hostname" if has_policy else NOTFOUND
+        same(stsd.ask(name), expected)
+        same(stsd.ask("short"), NOTFOUND)
+    same(world.dns.questions_below(elsewhere), {}, "questions")
+
+
+@contextlib.contextmanager
+def hosts(*lines):
+    """/etc/hosts says so for a while."""
+    with open("/etc/hosts", encoding="utf-8") as file:
+        before = file.read()
+    namespace.write_atomically("/etc/hosts", before + "".join(line + "\n" for line in lines))
+    try:
+        yield
+    finally:
+        namespace.write_atomically("/etc/hosts", before)
+
+
+@case("/etc/hosts: a policy host is where DNS says")
+def hosts_elsewhere(world):
+    domain = world.domain()
+    with hosts(f"{WEB_SILENT} {domain.policy_host} {domain.name} mx.{domain.name}"):
+        before = world.https.connected[WEB_SILENT]
+        same(world.stsd().start().ask(domain.name), domain.secure)
+        same(world.https.connected[WEB_SILENT], before, "connections to where it says")
+
+
+@case("/etc/hosts, HOSTALIASES: a policy host that DNS does not know is not found there")
+def hosts_only(world):
+    domain = world.domain(addresses=())
+    aliases = world.new_folder("aliases") + "/aliases"
+    namespace.write_atomically(aliases, f"{domain.policy_host} web.test.example\n")
+    world.dns.replace("web.test.example", "A", WEB)
+    with hosts(f"{WEB} {domain.policy_host}"):
+        stsd = world.stsd()
+        stsd.start(environment={"HOSTALIASES": aliases})
+        same(stsd.ask(domain.name), NOTFOUND)
+    same(domain.fetches(), 0, "fetches")
+
+
+@case("/etc/hosts: an MX host is where DNS says, when DANE is looked for")
+def hosts_dane(world):
+    world.dns.validates = True
+    domain = world.domain()
+    world.dns.sign(domain.name)
+    world.dns.add("mx." + domain.name, "A", "198.18.2.1")
+    with hosts(f"192.0.2.77 mx.{domain.name}"):
+        same(world.stsd(dane="on").start().ask(domain.name), domain.secure)
+    within(world.dns.count("mx." + domain.name, "A"), 1, 2, "questions")
 
 
 # What a lookup may cost (QUERY with dane = off).
