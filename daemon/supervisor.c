@@ -918,13 +918,19 @@ on_tick(void *arg)
 	(void)sts_timer_set(s->tick, TICK_MS);
 }
 
+/* Where nobody has answered Postfix for long, we cannot help: the service manager starts
+ * all of us again. */
 static void
 on_watchdog(void *arg)
 {
 	struct supervisor *s = arg;
+	int64_t wait_ms = notify_watchdog_ms() / 2;
 
-	notify_send("WATCHDOG=1");
-	(void)sts_timer_set(s->watchdog, notify_watchdog_ms() / 2);
+	if (s->announced && !s->stopping && count_answering(s) == 0)
+		wait_ms = wait_ms < TICK_MS ? wait_ms : TICK_MS;
+	else
+		notify_send("WATCHDOG=1");
+	(void)sts_timer_set(s->watchdog, wait_ms);
 }
 
 /*
