@@ -70,6 +70,28 @@ def without_resolver(world):
             os.kill(pid, signal.SIGCONT)
 
 
+@case("kill -9: the resolver, and none can be started: the cache answers, the rest is TEMP")
+def no_resolver(world):
+    stsd, domain = learn(world)
+    plain, testing, new = world.plain_domain(), world.domain(mode="testing"), world.domain()
+    same(stsd.ask(plain), NOTFOUND)
+    same(stsd.ask(testing.name), "OK may")
+    program = stsd.programs + "/stsd-resolver"
+    os.chmod(program, 0o644)
+    try:
+        stsd.signal(signal.SIGKILL, "resolver")
+        wait.until(lambda: stsd.log().count(" process-ended ") >= 2, "it cannot be started")
+        for _ in range(20):
+            same(stsd.ask(domain.name, timeout=5), domain.secure)
+            same(stsd.ask(plain, timeout=5), NOTFOUND)
+            same(stsd.ask(testing.name, timeout=5), "OK may")
+        same(stsd.ask(new.name)[:5], "TEMP ", "the reply about a new domain")
+    finally:
+        os.chmod(program, 0o755)
+    wait.until(lambda: stsd.ask(new.name) == new.secure, "all is well", 15)
+    same(stsd.ask(domain.name), domain.secure)
+
+
 @case("kill -9: the supervisor's end is everyone's end")
 def kill_supervisor(world):
     stsd, domain = learn(world)
@@ -159,6 +181,26 @@ def not_wrong(stsd, domain):
     if reply not in (None, domain.secure) and not reply.startswith("TEMP "):
         raise AssertionError(f"{domain.name} is told {reply!r}")
     return reply == domain.secure
+
+
+@table("crashes", [
+    # name, signals, does the cache go aside?
+    ("one", [signal.SIGSEGV], False),
+    ("two in a minute, which might be the cache's doing", [signal.SIGSEGV] * 2, True),
+    ("one of a map that was cut off", [signal.SIGBUS], True),
+])
+def crash(world, signals, aside):
+    stsd, domain = learn(world)
+    if not aside:
+        lose_the_world(domain)
+    for signo in signals:
+        before = stsd.processes()["resolver"]
+        stsd.signal(signo, "resolver")
+        wait.until(lambda b=before: stsd.processes()["resolver"] not in ([], b),
+                   "a new resolver")
+        wait.until(lambda: answers(stsd, domain.name) == domain.secure, "the same answer")
+    same(" cache-moved-aside " in stsd.log(), aside, "moved aside")
+    same(domain.fetches(), 2 if aside else 1, "fetches")
 
 
 @case("cache, while stopped: a damaged file is moved aside, loudly")
