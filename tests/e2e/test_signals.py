@@ -432,6 +432,88 @@ def handed_over(world):
         same(stsd.stop(), 0, "status")
 
 
+class Restless:
+    """A client that never pauses, as many Postfixes are: over one connection as long as that
+    stays, or a new one for each question. As Postfix does it asks once more, over a new
+    connection, when one was closed without a reply."""
+
+    def __init__(self, address, domain, lasting):
+        self.address, self.domain, self.lasting = address, domain, lasting
+        self.connections = self.asked = self.asked_again = 0
+        self.wrong = []
+        self._client = None
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _ask(self):
+        if self._client is None:
+            self._client = socketmap.Client(self.address)
+            self.connections += 1
+        return self._client.ask(self.domain.name)
+
+    def _hang_up(self):
+        self._client.sock.close()
+        self._client = None
+
+    def _ask_twice(self):
+        try:
+            return self._ask()
+        except (ConnectionResetError, BrokenPipeError, socketmap.Closed):
+            if self._client is None:
+                raise
+            self._hang_up()
+            self.asked_again += 1
+            return self._ask()
+
+    def _run(self):
+        while not self._end.is_set():
+            try:
+                reply = self._ask_twice()
+                self.asked += 1
+                if reply != self.domain.secure:
+                    self.wrong.append(reply)
+                if not self.lasting:
+                    self._hang_up()
+            except (OSError, socketmap.Closed) as error:
+                self.wrong.append(repr(error))
+                if self._client is not None:
+                    self._hang_up()
+
+    def end(self):
+        self._end.set()
+        self._thread.join()
+
+
+@table("sockets of a service manager, twenty restarts: no connection refused, no answer wrong", [
+    ("one answerer", "1"), ("three", "3")])
+def restarts(world, workers):
+    """As an upgrade of the package does it. Who was not answered is answered the second
+    time."""
+    domain = world.domain()
+    path = world.new_folder("unix") + "/socket"
+    stsd = world.stsd(listen="inet:127.0.0.1:8470", workers=workers)
+    with socket.create_server(("127.0.0.1", 8466), backlog=4096) as inet, \
+            socket.socket(socket.AF_UNIX) as local:
+        local.bind(path)
+        local.listen(4096)
+        stsd.launch_with(inet, local)
+        clients = [Restless(address, domain, lasting) for lasting in (False, True)
+                   for address in (("127.0.0.1", 8466), path)]
+        for _ in range(20):
+            seen = [client.asked for client in clients]
+            wait.until(lambda s=seen: all(c.asked > n + 20 for c, n in zip(clients, s)),
+                       "everybody was answered some more times")
+            same(stsd.stop(), 0, "status")
+            stsd.launch_with(inet, local)
+        for client in clients:
+            client.end()
+    print(f"restarts with {workers} answerers: {sum(c.connections for c in clients)} connections, "
+          f"{sum(c.asked for c in clients)} answers, "
+          f"{sum(c.asked_again for c in clients)} the second time", flush=True)
+    same([client.wrong for client in clients], [[]] * 4, "wrong")
+
+
 @case("sd_notify: READY, RELOADING, STOPPING")
 def notify(world):
     folder = world.new_folder("notify")

@@ -15,9 +15,12 @@ PORT = 8461
 KEPT_ENVIRONMENT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 
 HAND_OVER = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="socketmap")
+import fcntl, os, sys
+given = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1].split(",")]
+for n, fd in enumerate(given):
+    os.dup2(fd, 3 + n)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(given)),
+                  LISTEN_FDNAMES=":".join(["socketmap"] * len(given)))
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
@@ -98,15 +101,16 @@ class Stsd:
                                          stderr=log, env=_environment(environment))
         return self
 
-    def launch_with(self, listener):
-        """As systemd does with a socket of its own, as file descriptor 3."""
+    def launch_with(self, *listeners):
+        """As systemd does with sockets of its own, from file descriptor 3 on."""
         self.write_config()
+        fds = [listener.fileno() for listener in listeners]
         with open(self.log_file, "ab") as log:
             self._run = subprocess.Popen(
-                [sys.executable, "-c", HAND_OVER, str(listener.fileno()),
+                [sys.executable, "-c", HAND_OVER, ",".join(map(str, fds)),
                  self.programs + "/stsd", "-c", self.config_file],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                pass_fds=[listener.fileno()], env=_environment(None))
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=fds,
+                env=_environment(None))
 
     def start(self, later=0, arguments=(), environment=None):
         self.launch(later, arguments, environment)
