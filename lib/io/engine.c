@@ -958,14 +958,20 @@ may_yield(const struct job *job)
 	    now_ms(job) - job->began_ms > job->engine->config.answer_ms;
 }
 
+/* It has failed if it had that time to itself. If it had not, for want of a place, that is
+ * our doing: the journey is forgotten, and who asks again begins anew. "Failed" would mean
+ * "no policy", and whoever crowds us could make that of any domain. */
 static void
 yield(struct job *job)
 {
-	if (job->fetch != NULL) {
-		sts_fetch_cancel(job->fetch);
-		end_fetch(job);
+	const struct sts_engine *e = job->engine;
+
+	if (job->fetch == NULL || now_ms(job) - job->fetch_ms <= e->config.answer_ms) {
+		job_free(job);
+		return;
 	}
-	leave_queue(job);
+	sts_fetch_cancel(job->fetch);
+	end_fetch(job);
 	tell_err(job, STS_NEED_POLICY, STS_ERR_FETCH_TIMEOUT);
 	(void)sts_timer_set(job->step, 0);
 }

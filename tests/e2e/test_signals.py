@@ -432,53 +432,29 @@ def handed_over(world):
         same(stsd.stop(), 0, "status")
 
 
-class Restless:
-    """A client that never pauses, as many Postfixes are: over one connection as long as that
-    stays, or a new one for each question. As Postfix does it asks once more, over a new
-    connection, when one was closed without a reply."""
+class Restless(socketmap.Postfix):
+    """Never pauses: over one connection as long as that stays, or over a new one for each
+    question."""
 
     def __init__(self, address, domain, lasting):
-        self.address, self.domain, self.lasting = address, domain, lasting
-        self.connections = self.asked = self.asked_again = 0
+        super().__init__(address)
+        self.domain, self.lasting = domain, lasting
         self.wrong = []
-        self._client = None
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def _ask(self):
-        if self._client is None:
-            self._client = socketmap.Client(self.address)
-            self.connections += 1
-        return self._client.ask(self.domain.name)
-
-    def _hang_up(self):
-        self._client.sock.close()
-        self._client = None
-
-    def _ask_twice(self):
-        try:
-            return self._ask()
-        except (ConnectionResetError, BrokenPipeError, socketmap.Closed):
-            if self._client is None:
-                raise
-            self._hang_up()
-            self.asked_again += 1
-            return self._ask()
-
     def _run(self):
         while not self._end.is_set():
             try:
-                reply = self._ask_twice()
-                self.asked += 1
+                reply = self.ask(self.domain.name)
                 if reply != self.domain.secure:
                     self.wrong.append(reply)
                 if not self.lasting:
-                    self._hang_up()
+                    self.hang_up()
             except (OSError, socketmap.Closed) as error:
                 self.wrong.append(repr(error))
-                if self._client is not None:
-                    self._hang_up()
+                self.hang_up()
 
     def end(self):
         self._end.set()

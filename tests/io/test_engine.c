@@ -872,7 +872,8 @@ test_yield_at_site(void)
 	}
 	run_until(ANSWER_MS + 1000);
 	CHECK("nobody waits any more", stats().fetches_waiting == 0);
-	CHECK("failed in the queue", entry_of("d39.example").failures == 1);
+	CHECK("given up in the queue", stats().lookups == STS_FETCHES_PER_NET + 1);
+	CHECK("which is no failure of theirs", find_kept(STS_STR("d39.example")) == NULL);
 	CHECK("in nobody's way", stats().fetches == STS_FETCHES_PER_NET + 1);
 	world.fetch_ms = 100;
 	ask(&asked[41], "new.example");
@@ -880,7 +881,36 @@ test_yield_at_site(void)
 	CHECK("in the way", entry_of("d0.example").failures == 1);
 	CHECK("the site is free", asked[41].live);
 	CHECK("no matter elsewhere", stats().fetches == 1 && stats().lookups == 1);
+	ask(&asked[42], "d39.example");
+	run_until(world.ms + 1000);
+	CHECK("begun anew", asked[42].live);
 	end("yield at site");
+}
+
+/* A fetch that found a place late had not all its time: it gives way, but has not failed. */
+static void
+test_yield_young(void)
+{
+	begin(100, 1);
+	world.fetch_ms = ANSWER_MS - 2000;
+	ask(&asked[0], "a.example");
+	run_until(1000);
+	world.fetch_ms = MINUTE;
+	ask(&asked[1],
+	    "late.example"); /* has its place when a second of its time is left */
+	run_until(ANSWER_MS);
+	CHECK("it runs", asked[0].live && stats().fetches == 1 && asked[1].told == 0);
+	run_until(ANSWER_MS + 2000);
+	CHECK("nobody waits for it", asked[1].told == 1);
+	world.fetch_ms = 100;
+	ask(&asked[2], "b.example");
+	run_until(world.ms + 1000);
+	CHECK("b has its place", asked[2].live);
+	CHECK("no failure", find_kept(STS_STR("late.example")) == NULL);
+	ask(&asked[3], "late.example");
+	run_until(world.ms + 1000);
+	CHECK("begun anew", asked[3].live);
+	end("yield young");
 }
 
 static void
@@ -1350,6 +1380,7 @@ main(void)
 	test_site();
 	test_yield();
 	test_yield_at_site();
+	test_yield_young();
 	test_forget();
 	test_refresh();
 	test_cache_trouble();

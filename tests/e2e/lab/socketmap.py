@@ -88,6 +88,39 @@ def ask(key, name="QUERY", address=("127.0.0.1", 8461), timeout=30):
         return client.ask(key, name)
 
 
+class Postfix:
+    """Asks as Postfix does: over one connection, and once more over a new one when that was
+    closed without a reply."""
+
+    def __init__(self, address=("127.0.0.1", 8461)):
+        self.connections = self.asked = self.asked_again = 0
+        self._address = address
+        self._client = None
+
+    def _ask(self, key):
+        if self._client is None:
+            self._client = Client(self._address)
+            self.connections += 1
+        reply = self._client.ask(key)
+        self.asked += 1
+        return reply
+
+    def ask(self, key):
+        try:
+            return self._ask(key)
+        except (ConnectionResetError, BrokenPipeError, Closed):
+            if self._client is None:
+                raise
+            self.hang_up()
+            self.asked_again += 1
+            return self._ask(key)
+
+    def hang_up(self):
+        if self._client is not None:
+            self._client.sock.close()
+        self._client = None
+
+
 class Proxy:
     """Between Postfix and stsd: lets everything through and keeps (request, reply)."""
 
