@@ -409,6 +409,7 @@ new_cache(const char *path, uint64_t size, struct sts_loop *loop)
 		.pool = STS_POOL_MAX,
 		.commit = STS_COMMIT_MAX,
 		.unsaved = STS_UNSAVED_MAX,
+		.unsaved_bytes = STS_UNSAVED_BYTES,
 		.retry_ms = RETRY_MS,
 	};
 	if (loop != NULL) {
@@ -1364,7 +1365,8 @@ fail(struct sts_cache *c, enum sts_err err)
 	for (; c->pending.waiting > 0 && item != NULL;
 	     item = sts_pending_next(&c->pending, item))
 		tell_later(c, item, err);
-	while (c->pending.count > c->limits.unsaved) {
+	while (c->pending.count > c->limits.unsaved ||
+	    c->pending.bytes > c->limits.unsaved_bytes) {
 		item = sts_pending_victim(&c->pending);
 		tell_later(c, item, err);
 		sts_pending_remove(&c->pending, item);

@@ -128,7 +128,7 @@ bool sts_cache_is_damaged(const struct sts_cache *c);
 
 /* For tests, which cannot wait for a hundred thousand entries or ten seconds. */
 struct sts_cache_limits {
-	size_t pool, commit, unsaved;
+	size_t pool, commit, unsaved, unsaved_bytes;
 	int64_t retry_ms;
 };
 void sts_cache_set_limits(struct sts_cache *c, const struct sts_cache_limits *limits);

@@ -38,6 +38,7 @@ link_in(struct sts_pending *p, struct sts_pending_item *item)
 		list->oldest = item;
 	list->newest = item;
 	p->count++;
+	p->bytes += item->domain.n + item->bytes.n;
 }
 
 static void
@@ -58,6 +59,7 @@ unlink_from(struct sts_pending *p, struct sts_pending_item *item)
 	else
 		list->newest = item->older;
 	p->count--;
+	p->bytes -= item->domain.n + item->bytes.n;
 }
 
 static void

@@ -61,7 +61,7 @@ static void
 open_cache(uint64_t size)
 {
 	const struct sts_cache_limits limits = { 100000, STS_COMMIT_MAX, 10000,
-		RETRY_MS };
+		STS_UNSAVED_BYTES, RETRY_MS };
 
 	why[0] = '\0';
 	told = 0;
@@ -76,7 +76,8 @@ open_cache(uint64_t size)
 static void
 limit(size_t in_pool, size_t in_commit, size_t unsaved, int64_t retry_ms)
 {
-	const struct sts_cache_limits limits = { in_pool, in_commit, unsaved, retry_ms };
+	const struct sts_cache_limits limits = { in_pool, in_commit, unsaved,
+		STS_UNSAVED_BYTES, retry_ms };
 
 	sts_cache_set_limits(cache, &limits);
 }
@@ -576,6 +577,30 @@ unsaved_is_bounded(void)
 	CHECK("nothing is tried before its time",
 	    told_err == STS_ERR_CACHE_FULL && stats().policies[2] == 0);
 	CHECK("saved", sts_cache_flush(cache) == STS_OK && stats().policies[2] == 4);
+}
+
+/* However few they are. */
+static void
+unsaved_bytes_are_bounded(void)
+{
+	const struct sts_cache_limits limits = { 100, STS_COMMIT_MAX, 100, 10000, 60000 };
+	char large[4001];
+
+	memset(large, 'x', sizeof large);
+	large[4000] = '\0';
+	sts_cache_set_limits(cache, &limits);
+	limit_file(8192);
+	put("a", large, enforce, 1);
+	put("b", large, enforce, 1);
+	put("small", "1", pool, 1);
+	wait_told(3);
+	CHECK("room for two", has("a", large) && has("b", large) && has("small", "1"));
+	put("c", large, enforce, 1);
+	wait_told(4);
+	CHECK("not for three", has("small", "-") && has("a", "-"));
+	CHECK("the newest", stats().unsaved == 2 && has("b", large) && has("c", large));
+	limit_file(RLIM_INFINITY);
+	CHECK("saved", sts_cache_flush(cache) == STS_OK && stats().policies[2] == 2);
 }
 
 static off_t
@@ -1356,6 +1381,7 @@ static const struct {
 	{ "clock mark", clock_mark },
 	{ "full disk", full_disk },
 	{ "unsaved is bounded", unsaved_is_bounded },
+	{ "unsaved bytes are bounded", unsaved_bytes_are_bounded },
 	{ "full map", full_map },
 	{ "header unwritable", header_unwritable },
 	{ "refused files", refused_files },
