@@ -372,3 +372,63 @@ def copied(world):
     for path in [other.state] + [other.state + "/" + name for name in os.listdir(other.state)]:
         os.chown(path, user.st_uid, user.st_gid)
     same(other.start().ask(domain.name), domain.secure)
+
+
+def allow_descriptors(pid, number):
+    """As its own account, which may do that."""
+    owner = os.stat(f"/proc/{pid}")
+    subprocess.run(["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}",
+                    "--clear-groups", "prlimit", f"--pid={pid}", f"--nofile={number}:"], check=True)
+
+
+@table("our own trouble is never \"no policy\": descriptors left to the resolver", [
+    ("none", 0), ("one", 1), ("two", 2), ("three", 3), ("five", 5)])
+def no_descriptors(world, spare):
+    stsd, known = learn(world)
+    domains = [world.domain() for _ in range(8)]
+    pid, = stsd.processes()["resolver"]
+    allow_descriptors(pid, len(os.listdir(f"/proc/{pid}/fd")) + spare)
+    clients = [stsd.client() for _ in domains]
+    for client, domain in zip(clients, domains):
+        client.send(socketmap.netstring("QUERY " + domain.name))
+    for client, domain in zip(clients, domains):
+        reply = client.reply()
+        if reply != domain.secure and not reply.startswith("TEMP "):
+            raise AssertionError(f"{domain.name} is told {reply!r}")
+        client.sock.close()
+    same(stsd.ask(known.name), known.secure)
+    allow_descriptors(pid, 1024)
+    for domain in domains:
+        wait.until(lambda d=domain: stsd.ask(d.name) == d.secure, "all is well", 60)
+
+
+@case("no descriptors left to the answerer: who is connected is answered, others wait")
+def no_accepting(world):
+    stsd, domain = learn(world)
+    pid, = stsd.processes()["answerer"]
+    with stsd.client() as before:
+        same(before.ask(domain.name), domain.secure)
+        allow_descriptors(pid, len(os.listdir(f"/proc/{pid}/fd")))
+        late = stsd.client()
+        late.send(socketmap.netstring("QUERY " + domain.name))
+        for _ in range(20):
+            same(before.ask(domain.name), domain.secure)
+        allow_descriptors(pid, 1024)
+        same(late.reply(), domain.secure)
+        late.sock.close()
+
+
+@case("no descriptors left to the supervisor: it starts no process until there are some")
+def no_starting(world):
+    stsd, domain = learn(world)
+    pid, = stsd.processes()["supervisor"]
+    allow_descriptors(pid, len(os.listdir(f"/proc/{pid}/fd")))
+    stsd.signal(signal.SIGHUP)
+    wait.until(lambda: "reload-refused" in stsd.log(), "the reload is refused")
+    stsd.signal(signal.SIGKILL, "resolver")
+    wait.until(lambda: " process-ended " in stsd.log(), "it has noticed")
+    same(stsd.ask(domain.name), domain.secure)
+    allow_descriptors(pid, 1024)
+    new = world.domain()
+    wait.until(lambda: answers(stsd, new.name) == new.secure, "all is well", 20)
+    same(stsd.stop(), 0, "status")

@@ -110,6 +110,32 @@ def does_not_read(world):
         same(stsd.ask(domain.name), domain.secure)
 
 
+@case("send buffers of a page: the largest replies come whole, and in order")
+def little_room(world):
+    name = world.new_name()
+    domain = world.domain(mx=[f"mx{n}.{'x' * 60}.{name}" for n in range(600)], name=name)
+    world.dns.replace(name, "MX", (1, domain.mx[0]))
+    limits = "/proc/sys/net/ipv4/tcp_wmem"
+    with open(limits, encoding="ascii") as file:
+        before = file.read()
+    try:
+        with open(limits, "w", encoding="ascii") as file:
+            file.write("4096 4096 4096")
+    except OSError as reason:
+        raise Skip(f"{limits}: {reason}") from None
+    try:
+        stsd = world.stsd().start()
+        with stsd.client() as client:
+            client.send(socketmap.netstring("QUERY " + name) * 30
+                        + socketmap.netstring("QUERY localhost"))
+            for _ in range(30):
+                same(client.reply(), domain.secure)
+            same(client.reply(), NOTFOUND)
+    finally:
+        with open(limits, "w", encoding="ascii") as file:
+            file.write(before)
+
+
 @case("thousands of idle connections")
 def idle(world):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
