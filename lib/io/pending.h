@@ -40,7 +40,7 @@ struct sts_pending {
 	struct sts_pending_item **buckets; /* NULL until the first item */
 	struct sts_pending_list policies, others;
 	size_t count;
-	size_t bytes; /* of all items */
+	size_t bytes;	/* of all items */
 	size_t waiting; /* waiters of all items */
 };
 

@@ -23,8 +23,8 @@ KNOWN = 8  # domains that are in the cache
 GATED = 24  # whose policy host lets everybody wait
 LARGE = 40  # with policies that together are more than cache_size
 IDLE, HALF, SLOW = 400, 40, 12  # connections that only take room
-NEGATIVE = 3000  # names without a policy that must have been asked for
-IN_TIME = 1.0  # seconds: the slowest answer from the cache, on a machine that is busy
+NEGATIVE = 1000  # names without a policy that must have been asked for
+IN_TIME = 3.0  # seconds: the slowest answer from the cache, on a machine that is busy
 # MiB of each process at its worst (VmHWM); 3, 12 and 24 were measured.
 MEMORY = {"supervisor": 12, "answerer": 36, "resolver": 72}
 SANITIZED = 10  # times as much, with a sanitizer's own

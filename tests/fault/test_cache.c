@@ -56,8 +56,8 @@ on_stored(void *arg, enum sts_err err)
 static enum sts_err
 open_cache(void)
 {
-	const struct sts_cache_limits limits = { 100000, 5, 10000,
-		STS_UNSAVED_BYTES, RETRY_MS };
+	const struct sts_cache_limits limits = { 100000, 5, 10000, STS_UNSAVED_BYTES,
+		RETRY_MS };
 	char why[256];
 	enum sts_err err =
 	    sts_cache_open(path, SIZE, true, loop, &cache, why, sizeof(why));
