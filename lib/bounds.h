@@ -79,8 +79,8 @@
 #define STS_POOL_MAX 100000
 /* Entries kept in memory while they cannot be committed. */
 #define STS_UNSAVED_MAX 10000
-/* What they may take together: a thousand policies of the largest size. */
-#define STS_UNSAVED_BYTES (64u * 1024 * 1024)
+/* What they may take together, 64 MiB: a thousand policies of the largest size. */
+#define STS_UNSAVED_BYTES 67108864
 /* Entries in one commit: LMDB keeps a writer's dirty pages. */
 #define STS_COMMIT_MAX 64
 
