@@ -65,6 +65,7 @@ PROGRAMS = $(B)/stsd $(B)/stsd-query $(B)/stsd-resolver
 
 UNIT = $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 IOT  = $(patsubst tests/io/%.c,$(B)/tests/io/%,$(sort $(wildcard tests/io/test_*.c)))
+FUZZ_MAIN = $(B)/tests/fuzz/replay.o
 FUZZ = $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 all: $(PROGRAMS)
@@ -90,8 +91,8 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(PURE)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(PURE)
 $(B)/tests/sim/sim: $(B)/tests/sim/sim.o $(PURE)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(PURE)
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(PURE)
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/tests/fuzz/replay.o $(PURE)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(PURE) $(B)/libsts-io.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(B)/tests/io/%: $(B)/tests/io/%.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_all)
 
@@ -161,15 +162,20 @@ mutate: # which broken rule would no test notice?
 SRC = $(wildcard $(addsuffix /*.[ch],lib lib/io postfix daemon daemon/query tests/*))
 format: ; clang-format -i $(SRC)
 
+# The targets with libFuzzer in place of replay.c; and what links no library, once more with
+# MemorySanitizer, which is right only where it sees all code. What HARDEN presets, it would
+# not miss.
+FUZZERS = $(MAKE) CC=$(CLANG) B=build/fuzz SAN=address,undefined HARDEN= FUZZ_MAIN= \
+          CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" LDFLAGS=-fsanitize=fuzzer
+fuzzers: ; $(FUZZERS) targets
 fuzz-%: # make fuzz-policy FUZZFLAGS=-max_total_time=60
-	$(MAKE) CC=$(CLANG) B=build/fuzz HARDEN= \
-	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -fno-sanitize-recover=all" \
-	    $(PURE:$(B)/%=build/fuzz/%) build/fuzz/tests/fuzz/fuzz_$*.o
-	$(CLANG) -fsanitize=fuzzer,$(FUZZ_SAN) -o build/fuzz/$* \
-	    build/fuzz/tests/fuzz/fuzz_$*.o $(PURE:$(B)/%=build/fuzz/%)
+	$(FUZZERS) build/fuzz/tests/fuzz/$*
 	@mkdir -p build/fuzz/found/$*
-	build/fuzz/$* $(FUZZFLAGS) build/fuzz/found/$* tests/fuzz/corpus/$*
-FUZZ_SAN = address,undefined
+	build/fuzz/tests/fuzz/$* $(FUZZFLAGS) build/fuzz/found/$* tests/fuzz/corpus/$*
+memory:
+	$(MAKE) CC=$(CLANG) B=build/memory SAN=memory HARDEN= CFLAGS="-O1 -g" pure-tests
+targets: $(FUZZ)
+pure-tests: $(UNIT) $(FUZZ) $(B)/tests/sim/sim
 
 # apt-get install --no-install-recommends $(make -s deps)
 deps: ; @echo $(DEPS)
@@ -207,8 +213,8 @@ uninstall:
 clean: ; rm -rf build
 
 force:
-.PHONY: force all tests check check-long fault unit sim replay io e2e lint demo golden mutate deps deps-demo deps-check install \
-        uninstall format clean
+.PHONY: force all tests check check-long fault unit sim replay io e2e lint demo golden mutate \
+        fuzzers memory targets pure-tests deps deps-demo deps-check install uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifneq ($(V),1)

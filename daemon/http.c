@@ -128,7 +128,7 @@ respond(struct visit *v, struct sts_str line)
 	int status;
 
 	(void)sts_str_cut(&line, '\n', &method);
-	line = sts_str_trim(method);
+	line = method;
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
 	if (!sts_str_cut(&line, ' ', &method) || !sts_str_cut(&line, ' ', &target) ||

@@ -86,7 +86,7 @@ without_folder(struct sts_str path)
 bool
 pf_postconf_next_service(struct sts_str *text, struct pf_service *service)
 {
-	struct sts_str line, command;
+	struct sts_str line;
 
 	while (next_line(text, &line)) {
 		struct pf_service s = { 0 };
@@ -100,10 +100,9 @@ pf_postconf_next_service(struct sts_str *text, struct pf_service *service)
 		s.chroot = next_word(&line);
 		(void)next_word(&line);
 		(void)next_word(&line);
-		command = next_word(&line);
-		if (command.n == 0)
+		s.command = without_folder(next_word(&line));
+		if (s.command.n == 0)
 			continue;
-		s.command = without_folder(command);
 		*service = s;
 		return true;
 	}

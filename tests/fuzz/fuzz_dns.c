@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tlsa.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define WIRE_MAX 65535
@@ -69,6 +71,9 @@ check_data(enum sts_dns_type type, struct sts_str data)
 		must(data.n >= 22);
 		break;
 	case STS_DNS_TLSA:
+		must(sts_tlsa_judge(data) == STS_TLSA_UNUSABLE ||
+		    (sts_tlsa_data(data).n == data.n - 3 && data.n > 3));
+		break;
 	case STS_DNS_TXT:
 		break;
 	}

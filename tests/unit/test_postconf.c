@@ -39,6 +39,7 @@ static const struct {
 	    "smtp", "unix", "-", "smtp", 3 },
 	{ "a folder in front", "x unix - - - - - /opt/lib/smtp\n", "x", "unix", "-",
 	    "smtp", 1 },
+	{ "a folder alone", "x unix - - - - - /opt/lib/\n", NULL, NULL, NULL, NULL, 0 },
 	{ "too short", "smtp unix - - n - -\nx unix - - n - - lmtp\n", "x", "unix", "n",
 	    "lmtp", 1 },
 	{ "a continuation and a comment", "# a b c d e f g h\n  -o a=b c d e f g h\n",
