@@ -37,7 +37,7 @@ config_complain(struct config_errors *e, const char *format, ...)
 bool
 config_is_ours(int error)
 {
-	return error == ENOMEM || error == EMFILE || error == ENFILE;
+	return error == ENOMEM || error == ENOSPC || error == EMFILE || error == ENFILE;
 }
 
 void

@@ -68,6 +68,7 @@ config_new(struct config_errors *errors)
 		if (setting_preset(c, &settings[i], &why))
 			continue;
 		config_complain(errors, "default of %s: %s", settings[i].name, why.text);
+		errors->ours |= why.ours;
 		config_free(c);
 		return NULL;
 	}
@@ -110,10 +111,8 @@ begin_giving(struct source *s, size_t i, const char *origin, struct value_why *w
 	if (s->given[i])
 		return true;
 	text = strdup(origin);
-	if (text == NULL) {
-		complain_memory(s->errors);
-		return value_wrong(why, "out of memory");
-	}
+	if (text == NULL)
+		return value_no_memory(why);
 	free(s->config->origins[i]);
 	s->config->origins[i] = text;
 	s->given[i] = true;
@@ -146,8 +145,10 @@ assign(struct source *s, const struct setting *setting, struct sts_str value,
 {
 	struct value_why why;
 
-	if (!give(s, (size_t)(setting - settings), sts_str_trim(value), origin, &why))
-		config_complain(s->errors, "%s: %s", subject, why.text);
+	if (give(s, (size_t)(setting - settings), sts_str_trim(value), origin, &why))
+		return;
+	config_complain(s->errors, "%s: %s", subject, why.text);
+	s->errors->ours |= why.ours;
 }
 
 /* A list of which nothing was said but that it is empty has its default. */

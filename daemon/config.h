@@ -81,7 +81,7 @@ struct config_errors {
 };
 void config_complain(struct config_errors *e, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Want of memory or descriptors? */
+/* Want of memory, room or descriptors? */
 bool config_is_ours(int error);
 /* "PLACE: what the error number means". */
 void config_complain_errno(struct config_errors *e, const char *place, int error);

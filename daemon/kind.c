@@ -4,12 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool
-no_memory(struct value_why *why)
-{
-	return value_wrong(why, "out of memory");
-}
-
 static char *
 copy(struct sts_str text)
 {
@@ -40,7 +34,7 @@ read_text(const struct setting *s, void *field, struct sts_str text,
 	if (problem != NULL)
 		return quoted_problem(text, problem, why);
 	*(char **)field = copy(text);
-	return *(char **)field != NULL || no_memory(why);
+	return *(char **)field != NULL || value_no_memory(why);
 }
 
 static bool
@@ -72,7 +66,7 @@ read_listener(const struct setting *s, void *field, struct sts_str text,
 
 	(void)s;
 	if (item == NULL)
-		return no_memory(why);
+		return value_no_memory(why);
 	problem = config_listen_parse(item, &listen);
 	if (problem == NULL) {
 		*(char **)field = item;
@@ -90,7 +84,7 @@ read_listeners(const struct setting *s, void *field, struct sts_str text,
 	char **more = reallocarray(list->items, list->count + 1, sizeof(*more));
 
 	if (more == NULL)
-		return no_memory(why);
+		return value_no_memory(why);
 	list->items = more;
 	for (size_t i = 0; i < list->count; i++) {
 		if (sts_str_eq(text, sts_str_of(list->items[i])))
@@ -139,7 +133,7 @@ read_net(const struct setting *s, void *field, struct sts_str text, struct value
 		    why);
 	more = reallocarray(list->nets, list->count + 1, sizeof(*more));
 	if (more == NULL)
-		return no_memory(why);
+		return value_no_memory(why);
 	more[list->count++] = net;
 	list->nets = more;
 	return true;
@@ -205,7 +199,7 @@ read_server(const struct setting *s, void *field, struct sts_str text,
 	good = value_server(text, &joined, why);
 	sts_put_char(&joined, '\0');
 	if (good && joined.bad)
-		good = no_memory(why);
+		good = value_no_memory(why);
 	if (good) {
 		free(*servers);
 		*servers = joined.p;

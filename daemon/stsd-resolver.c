@@ -508,12 +508,14 @@ static void
 take_anchors(struct resolver *r, int fd)
 {
 	char why[256] = "", text[300];
+	bool ours;
 
 	r->store = sts_tls_store_read(fd, why, sizeof(why));
 	if (r->store != NULL)
 		return;
+	ours = config_is_ours(errno);
 	(void)snprintf(text, sizeof(text), "ca_file: %s", why);
-	role_fail(&r->role, ROLE_EXIT_CONFIG, text);
+	role_fail(&r->role, ours ? ROLE_EXIT_INTERNAL : ROLE_EXIT_CONFIG, text);
 }
 
 /* Does the message bring a file descriptor that stays? */

@@ -30,6 +30,15 @@ value_wrong(struct value_why *why, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(why->text, sizeof(why->text), format, args);
 	va_end(args);
+	why->ours = false;
+	return false;
+}
+
+bool
+value_no_memory(struct value_why *why)
+{
+	(void)value_wrong(why, "out of memory");
+	why->ours = true;
 	return false;
 }
 
@@ -117,7 +126,7 @@ value_number(struct sts_str text, const struct value_unit *units, uint64_t min,
 	value_put_number(&limits, units, max);
 	sts_put_char(&limits, '\0');
 	if (limits.bad)
-		(void)value_wrong(why, "out of memory");
+		(void)value_no_memory(why);
 	else
 		(void)value_wrong(why, "must be from %s", limits.p);
 	sts_buf_done(&limits);
@@ -271,7 +280,7 @@ value_server(struct sts_str text, struct sts_buf *to, struct value_why *why)
 		sts_put_char(to, ':');
 		sts_put_number(to, port);
 	}
-	return to->bad ? value_wrong(why, "out of memory") : true;
+	return !to->bad || value_no_memory(why);
 }
 
 /* Longer names are nobody's typing slip. */

@@ -17,9 +17,11 @@
 #define VALUE_WHY 400
 struct value_why {
 	char text[VALUE_WHY];
+	bool ours; /* want of memory: nothing is wrong with what was written */
 };
 bool value_wrong(struct value_why *why, const char *format, ...)
-    __attribute__((format(printf, 2, 3))); /* returns false */
+    __attribute__((format(printf, 2, 3)));   /* returns false */
+bool value_no_memory(struct value_why *why); /* returns false */
 
 /* What somebody wrote, for a message: escaped, cut, in single quotes. */
 #define VALUE_QUOTED 200

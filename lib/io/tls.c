@@ -95,12 +95,14 @@ sts_tls_store_read(int fd, char *why, size_t why_n)
 	struct sts_buf text = { .limit = BUNDLE_MAX };
 	BIO *bundle = NULL;
 	bool done = false;
+	int error = ENOMEM;
 
 	(void)snprintf(why, why_n, "out of memory");
 	if (s == NULL || (s->anchors = X509_STORE_new()) == NULL)
 		goto done;
 	if (!read_bundle(fd, &text)) {
-		(void)snprintf(why, why_n, "%s", strerror(errno));
+		error = errno;
+		(void)snprintf(why, why_n, "%s", strerror(error));
 		goto done;
 	}
 	bundle = BIO_new_mem_buf(text.n == 0 ? "" : text.p, (int)text.n);
@@ -111,11 +113,13 @@ sts_tls_store_read(int fd, char *why, size_t why_n)
 	if (X509_STORE_set_flags(s->anchors, X509_V_FLAG_PARTIAL_CHAIN) != 1)
 		goto done;
 	done = add_anchors(s, bundle, why, why_n);
+	error = 0;
 done:
 	BIO_free(bundle);
 	sts_buf_done(&text);
 	if (!done) {
 		sts_tls_store_free(s);
+		errno = error;
 		return NULL;
 	}
 	*why = '\0';

@@ -16,7 +16,7 @@
 struct sts_tls_store;
 
 /* Reads a PEM bundle. NULL with a sentence in why when it cannot be read or holds no
- * certificate. */
+ * certificate; errno is 0 where what was read is wrong. */
 struct sts_tls_store *sts_tls_store_read(int fd, char *why, size_t why_n);
 void sts_tls_store_free(struct sts_tls_store *s);
 size_t sts_tls_store_count(const struct sts_tls_store *s);

@@ -32,7 +32,7 @@ NOTFOUND = "NOTFOUND "
 START_SECONDS = 30
 RIGHT_SECONDS = 75  # what could not be looked up is asked for again after 30, or 60
 STOP_SECONDS = 15
-CANNOT_START = (69, 70, 78)
+CANNOT_START = (69, 70)  # never 78: there is nothing to mend in the settings
 
 
 def arguments():

@@ -561,7 +561,7 @@ test_ours(void)
 		int error;
 		bool ours;
 	} ROWS[] = { { ENOENT, false }, { EACCES, false }, { ENOMEM, true },
-		{ EMFILE, true }, { ENFILE, true } };
+		{ ENOSPC, true }, { EMFILE, true }, { ENFILE, true } };
 
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
 		struct config_errors errors = { 0 };
