@@ -97,8 +97,7 @@ $(B)/tests/io/%: $(B)/tests/io/%.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_all)
 
 # What fails under it (tests/fault): each .wrap names the calls that come to the .c beside it.
-FAULT_UNIT = $(patsubst tests/unit/%.c,$(B)/tests/fault/unit/%,$(filter-out \
-             %/test_entry.c %/test_metrics.c %/test_query_entry.c %/test_reply.c,$(sort $(wildcard tests/unit/test_*.c))))
+FAULT_UNIT = $(patsubst $(B)/tests/unit/%,$(B)/tests/fault/unit/%,$(UNIT))
 FAULT_PURE = $(B)/tests/fault/fault.o $(B)/tests/fault/memory.o
 FAULT_IO   = $(patsubst %,$(B)/tests/fault/%.o,memory calls store disk)
 FAULT_PAGE = $(patsubst %,$(B)/tests/fault/%.o,page clock)
@@ -107,8 +106,7 @@ FAULT      = $(patsubst %,$(B)/tests/fault/test_%,memory sim cache) $(FAULT_UNIT
 wraps      = $(patsubst %,-Wl$(comma)@tests/fault/%.wrap,$(1))
 comma     := ,
 
-# A unit test's own allocations do not fail, only those of what it tests. (Four of them rest
-# on what they have built without looking.)
+# A unit test's own allocations do not fail, only those of what it tests.
 $(B)/tests/fault/unit/%.o: $(B)/tests/unit/%.o tests/fault/memory.wrap
 	@mkdir -p $(@D)
 	objcopy $$(sed 's/--wrap=\(.*\)/--redefine-sym \1=__real_\1/' tests/fault/memory.wrap) \

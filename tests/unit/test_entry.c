@@ -64,6 +64,14 @@ full(void)
 	return e;
 }
 
+/* For those who then change its bytes. */
+static void
+write_entry(const struct sts_entry *e, struct sts_buf *to)
+{
+	sts_entry_write(e, to);
+	CHECK("written", !to->bad);
+}
+
 static void
 check_same(const char *what, const struct sts_entry *a, const struct sts_entry *b)
 {
@@ -83,7 +91,7 @@ test_damage(const struct sts_entry *e)
 	struct sts_buf bytes = { 0 };
 	struct sts_entry out = { .asked = 4711 };
 
-	sts_entry_write(e, &bytes);
+	write_entry(e, &bytes);
 	for (size_t bit = 0; bit < 8 * bytes.n; bit++) {
 		bytes.p[bit / 8] = (char)(bytes.p[bit / 8] ^ (1 << bit % 8));
 		CHECK("a flipped bit",
@@ -162,7 +170,7 @@ test_lies(void)
 		struct sts_buf bytes = { 0 };
 		struct sts_entry out;
 
-		sts_entry_write(&ONE, &bytes);
+		write_entry(&ONE, &bytes);
 		bytes.p[8 + LIES[i].at] = (char)LIES[i].byte;
 		mend(&bytes);
 		CHECK(LIES[i].what,
@@ -196,7 +204,7 @@ read_length(enum place at, size_t n, size_t taken)
 	size_t left = sizeof(ZEROES) - taken;
 	enum sts_err err;
 
-	sts_entry_write(&ONE, &bytes);
+	write_entry(&ONE, &bytes);
 	bytes.p[8 + at] = (char)n;
 	bytes.p[8 + AT_POLICY_LENGTH] = (char)(left & 0xff);
 	bytes.p[8 + AT_POLICY_LENGTH + 1] = (char)(left >> 8);
@@ -380,7 +388,7 @@ test_before(void)
 	    e.dane_count == 0 &&
 		sts_entry_dane(&e, STS_TARGET_PLAIN)->state == STS_DANE_NONE);
 
-	sts_entry_write(&e, &again);
+	write_entry(&e, &again);
 	CHECK("is written as version 2",
 	    again.n == bytes.n + 1 && again.p[3] == 2 &&
 		sts_entry_read(sts_buf_str(&again), &out) == STS_OK);
@@ -404,7 +412,7 @@ main(void)
 		CHECK(sums[i].text, sts_crc32c(sts_str_of(sums[i].text)) == sums[i].crc);
 
 	sts_put_text(&bytes, "before");
-	sts_entry_write(&e, &bytes);
+	write_entry(&e, &bytes);
 	CHECK("a full entry",
 	    sts_entry_read(sts_str_from(sts_buf_str(&bytes), 6), &out) == STS_OK);
 	check_same("round trip", &e, &out);

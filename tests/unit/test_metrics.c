@@ -199,6 +199,7 @@ test_described(void)
 		sts_put_char(&want, '\t');
 		sts_put(&want, line);
 		sts_put(&want, (struct sts_str){ "\n", 2 });
+		CHECK("memory", !want.bad);
 		CHECK(want.p, has(&described, want.p));
 		sts_buf_done(&want);
 	}

@@ -136,10 +136,11 @@ class Stsd:
 
     @property
     def pid(self):
-        """Of the supervisor."""
-        if self._wrapped:
-            return wait.until(lambda: _children(self._run.pid), "unshare has a child")[0]
-        return self._run.pid
+        """Of the supervisor; where unshare has ended with it, of unshare."""
+        children = self._wrapped and wait.until(
+            lambda: _children(self._run.pid) or self._run.poll() is not None,
+            "unshare has a child")
+        return children[0] if isinstance(children, list) else self._run.pid
 
     def processes(self):
         """{"supervisor": [pid], "answerer": [...], "resolver": [...]}: those that live."""
