@@ -20,6 +20,7 @@ VERSION  = 0.1.0
 DEPS       = gcc make pkg-config libc6-dev libevent-dev libc-ares-dev libcurl4-openssl-dev \
              libssl-dev liblmdb-dev libidn2-dev ca-certificates
 DEPS_DEMO  = postfix python3 openssl iproute2 util-linux
+DEPS_LONG  = $(DEPS_CHECK) valgrind libc6-dbg
 DEPS_CHECK = $(DEPS_DEMO) nsd unbound nginx-light procps binutils clang clang-format \
              clang-tidy libclang-rt-dev mandoc shellcheck debootstrap ldnsutils \
              python3-jsonschema bash-completion
@@ -124,6 +125,9 @@ $(B)/tests/fault/bin/%: $(B)/daemon/%.o $(FAULT_PAGE) $(FAULT_IO) $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory calls store) -o $@ $< \
 	    $(FAULT_PAGE) $(FAULT_IO) $(ARCHIVES) $(libs_all)
 
+$(B)/tests/e2e/stsd: $(B)/daemon/stsd.o $(B)/tests/e2e/memcheck.o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(libs_min)
+
 # Where things are installed is built in: other places, other objects.
 PATHS = $(SYSCONFDIR) $(LIBEXECDIR) $(VERSION)
 $(B)/paths: force
@@ -140,8 +144,8 @@ $(B)/tests/%.o: INCLUDE += -iquote tests/unit
 tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim
 check: all tests $(FAULT)
 	B=$(B) V=$(V) sh tests/run $(STAGES)
-check-long: all $(FAULT) # more places, runs and kills
-	B=$(B) V=$(V) LONG=1 sh tests/run fault
+check-long: all $(FAULT) $(B)/tests/e2e/stsd fuzzers memory
+	B=$(B) V=$(V) LONG=1 sh tests/run fault fuzz memory memcheck
 fault: all $(FAULT)
 	B=$(B) V=$(V) sh tests/run fault
 unit sim replay io: all tests
@@ -179,6 +183,7 @@ pure-tests: $(UNIT) $(FUZZ) $(B)/tests/sim/sim
 deps: ; @echo $(DEPS)
 deps-demo: ; @echo $(DEPS_DEMO)
 deps-check: ; @echo $(DEPS_CHECK)
+deps-long: ; @echo $(DEPS_LONG)
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/stsd \
@@ -212,7 +217,7 @@ clean: ; rm -rf build
 
 force:
 .PHONY: force all tests check check-long fault unit sim replay io e2e lint demo golden mutate \
-        fuzzers memory targets pure-tests deps deps-demo deps-check install uninstall format clean
+        fuzzers memory targets pure-tests deps deps-demo deps-check deps-long install uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifneq ($(V),1)
