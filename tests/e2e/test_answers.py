@@ -209,12 +209,14 @@ def slow_host(world):
 @case("TEMP: overloaded")
 def overloaded(world):
     gate = threading.Event()
-    slow, other = world.domain(gate=gate), world.domain()
+    slow, other, known = world.domain(gate=gate), world.domain(), world.domain()
     stsd = world.stsd(max_lookups="1", answer_timeout="20s").start()
+    same(stsd.ask(known.name), known.secure)
     with stsd.client() as client:
         client.send(socketmap.netstring("QUERY " + slow.name))
         wait.until(slow.fetches, "the first fetch runs")
         same(stsd.ask(other.name), f"TEMP {other.name}: overloaded")
+        same(stsd.ask(known.name), known.secure)
         gate.set()
         same(client.reply(), slow.secure)
     same(stsd.ask(other.name), other.secure)
