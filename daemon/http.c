@@ -106,14 +106,14 @@ put_reply(struct visit *v, int status, const char *type, struct sts_str body, bo
 }
 
 static void
-put_error(struct visit *v, int status)
+put_error(struct visit *v, int status, bool head)
 {
 	const char *text = status_text(status);
 	struct sts_buf body = { 0 };
 
 	sts_put(&body, (struct sts_str){ text, strcspn(text, "\r") });
 	sts_put_char(&body, '\n');
-	put_reply(v, status, "text/plain; charset=utf-8", sts_buf_str(&body), false);
+	put_reply(v, status, "text/plain; charset=utf-8", sts_buf_str(&body), head);
 	sts_buf_done(&body);
 }
 
@@ -133,18 +133,18 @@ respond(struct visit *v, struct sts_str line)
 		line.n--;
 	if (!sts_str_cut(&line, ' ', &method) || !sts_str_cut(&line, ' ', &target) ||
 	    !sts_str_starts(line, STS_STR("HTTP/1."))) {
-		put_error(v, 400);
+		put_error(v, 400, false);
 		return;
 	}
 	head = sts_str_eq(method, STS_STR("HEAD"));
 	if (!head && !sts_str_eq(method, STS_STR("GET"))) {
-		put_error(v, 405);
+		put_error(v, 405, false);
 		return;
 	}
 	(void)sts_str_cut(&target, '?', &path);
 	status = v->http->on(v->http->arg, path, &body, &type);
 	if (status == 404)
-		put_error(v, 404);
+		put_error(v, 404, head);
 	else
 		put_reply(v, status, type, sts_buf_str(&body), head);
 	if (body.bad)
@@ -213,7 +213,7 @@ read_some(struct visit *v)
 	if (is_whole(v))
 		respond(v, (struct sts_str){ v->request, v->n });
 	else if (v->n == sizeof(v->request))
-		put_error(v, 431);
+		put_error(v, 431, false);
 	else
 		return;
 	if (v->reply.bad)

@@ -72,7 +72,7 @@ check_sound(void)
 	must(newer->last_page < bytes_n / page_size);
 	for (size_t i = 0; i < 2; i++)
 		must(newer->trees[i].root == SIZE_MAX ||
-		    newer->trees[i].root < bytes_n / page_size);
+		    newer->trees[i].root <= newer->last_page);
 }
 
 int

@@ -199,7 +199,7 @@ check_reply(struct sts_str reply)
 	while (at[digits] != '\r')
 		digits++;
 	must(sts_str_number((struct sts_str){ at, digits }, 100, &announced));
-	must(body == announced || (head && body == 0));
+	must(body == (head ? 0 : announced));
 	must(!sts_str_starts(reply, STS_STR("HTTP/1.1 500")));
 }
 
