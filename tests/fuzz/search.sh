@@ -4,13 +4,13 @@
 # executions or after FUZZ_SECONDS. build/fuzz/found keeps what it finds: new inputs in
 # TARGET/, what breaks a property in TARGET-crash-..., what libFuzzer says in TARGET.log.
 #
-# Four minutes, not more, so that all targets, two at a time, leave the other long tests
-# room in an hour.
+# 200 seconds, not more, so that 18 targets, two at a time, take half an hour, and leave the
+# other long tests the rest of one.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 found=build/fuzz/found
 mkdir -p "$found/$1"
-if build/fuzz/tests/fuzz/"$1" -runs=10000000 -max_total_time="${FUZZ_SECONDS:-240}" \
+if build/fuzz/tests/fuzz/"$1" -runs=10000000 -max_total_time="${FUZZ_SECONDS:-200}" \
     -timeout=20 -print_final_stats=1 -artifact_prefix="$found/$1-" \
     "$found/$1" tests/fuzz/corpus/"$1" >"$found/$1.log" 2>&1; then
 	sed -nE "s/^Done ([0-9]+) runs in ([0-9]+) .*/passed fuzz\/$1: \1 executions in \2 s/p" \
