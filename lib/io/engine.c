@@ -335,15 +335,17 @@ trouble(const struct job *job)
 							  : job->lookup.internal;
 }
 
-/* Some wait with another target than the journey had, or for more than a refresh looks
- * at: once the policy is known, what they need is a second journey's, and a short one.
- * And a journey that was under way already is not the one that an administrator wants. */
+/* Some wait with another target than the journey had, for more than a refresh looks at, or
+ * for a finding that a long fetch has outlived: once the policy is known, what they need is
+ * a second journey's, and a short one. And a journey that was under way already is not the one that an administrator wants. */
 static bool
 needs_another(const struct job *job, const struct sts_wait *w)
 {
 	const struct sts_lookup *l = &job->lookup;
-	bool other =
-	    l->start == STS_START_REFRESH || !sts_target_eq(w->target, l->target);
+	int64_t now = sts_clock_now();
+	bool other = l->start == STS_START_REFRESH ||
+	    !sts_target_eq(w->target, l->target) ||
+	    sts_lookup_dane_is_due(&l->entry, w->target, l->rules, now);
 
 	if (w->forced && l->start != STS_START_FORCED)
 		return trouble(job) == STS_OK;
@@ -351,8 +353,7 @@ needs_another(const struct job *job, const struct sts_wait *w)
 	if (w->again && sts_target_eq(w->target, l->target))
 		return false;
 	return other && trouble(job) == STS_OK &&
-	    sts_lookup_due(&l->entry, l->domain, w->target, l->rules, sts_clock_now()) !=
-	    0;
+	    sts_lookup_due(&l->entry, l->domain, w->target, l->rules, now) != 0;
 }
 
 static struct sts_wait **
@@ -405,6 +406,25 @@ may_look_early(const struct sts_engine *e, struct sts_str domain)
 	    sts_loop_ms(e->config.loop) >= e->failed[hash % FAILED_MAX].until_ms;
 }
 
+/* While a reload is under way two resolvers are at work: what the other one has fetched
+ * since this journey began is not to be written over. */
+static bool
+is_overtaken(const struct job *job)
+{
+	const struct sts_lookup *l = &job->lookup;
+	struct sts_cache *cache = job->engine->config.cache;
+	struct sts_entry entry;
+	struct sts_str bytes;
+	bool newer;
+
+	if (cache == NULL || !l->changed || l->fetched || job->err != STS_OK)
+		return false;
+	newer = sts_cache_get(cache, domain_of(job), &bytes) == STS_OK &&
+	    sts_entry_read(bytes, &entry) == STS_OK && entry.fetched > l->entry.fetched;
+	sts_cache_pause(cache);
+	return newer;
+}
+
 static void
 finish(struct job *job)
 {
@@ -415,6 +435,11 @@ finish(struct job *job)
 	size_t domain_n = job->domain_n;
 	bool then_forced = job->then_forced && outcome.err == STS_OK;
 
+	memcpy(domain, job->domain, domain_n);
+	if (is_overtaken(job)) {
+		sts_engine_changed(e, (struct sts_str){ domain, domain_n });
+		return;
+	}
 	keep_entry(job);
 	note_early(job);
 	report(job,
@@ -428,7 +453,6 @@ finish(struct job *job)
 		give(w, &outcome);
 	}
 	w = job->waits;
-	memcpy(domain, job->domain, domain_n);
 	job_free(job);
 	/* First, so that the others join it; also when who asked for it has left. */
 	if (then_forced)
@@ -1240,7 +1264,7 @@ sts_engine_look(struct sts_engine *e, struct sts_str domain, struct sts_target t
 
 	if (job == NULL)
 		return;
-	job->lookup.used = true;
+	use(job, target);
 	job->lookup.early |= is_new && may_look_early(e, domain);
 }
 

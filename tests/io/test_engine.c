@@ -28,7 +28,7 @@ static struct {
 	int64_t ms; /* since the beginning */
 	int64_t txt_ms, mx_ms, a_ms, aaaa_ms, fetch_ms, store_ms, soa_ms, tlsa_ms;
 	enum sts_err txt_err, fetch_err, get_err, store_err;
-	uint32_t txt_ttl;
+	uint32_t txt_ttl, ttl; /* ttl: of everything else; 0: 300 */
 	bool has_soa;
 	const char *txt;
 	uint8_t site;	/* the policy hosts' /24 */
@@ -200,7 +200,7 @@ make_answer(struct sts_question *q, struct sts_str name, enum sts_dns_type type)
 	unsigned site = world.by_name ? digit : world.site;
 	const uint8_t four[4] = { 192, 0, (uint8_t)(9 + site), 1 };
 
-	q->answer.ttl = 300;
+	q->answer.ttl = world.ttl > 0 ? world.ttl : 300;
 	q->answer.ede = -1;
 	q->answer.ad = world.validates;
 	if (type == STS_DNS_SOA) {
@@ -492,6 +492,7 @@ static struct asked {
 	enum sts_hope hope;
 	bool live;
 	enum sts_dane_state dane[3]; /* plain; [host]:587; [host] */
+	int64_t dane_at;	     /* plain */
 	uint16_t failures;
 } asked[MANY];
 
@@ -512,6 +513,7 @@ on_outcome(void *arg, const struct sts_outcome *outcome)
 	a->failures = outcome->entry != NULL ? outcome->entry->failures : 0;
 	if (outcome->entry != NULL) {
 		a->dane[0] = sts_entry_dane(outcome->entry, STS_TARGET_PLAIN)->state;
+		a->dane_at = sts_entry_dane(outcome->entry, STS_TARGET_PLAIN)->at;
 		a->dane[1] = sts_entry_dane(outcome->entry, SUBMISSION)->state;
 		a->dane[2] = sts_entry_dane(outcome->entry, BRACKETS)->state;
 	}
@@ -1301,6 +1303,76 @@ test_dane_beside_refresh(void)
 	end("DANE beside a refresh");
 }
 
+/* Nor does one that a look beside an answer has joined before. */
+static void
+test_ask_after_look(void)
+{
+	begin_dane();
+	know("a.example");
+	CHECK("refresh", sts_engine_refresh(engine) == 0);
+	run_until((kept[0].due - BEGINNING) * 1000 - 1);
+	world.fetch_ms = 30000;
+	world.tlsas = 0;
+	run_until(world.ms + 1000);
+	CHECK("runs", stats().fetches == 1 && world.fetches == 2);
+	sts_engine_look(engine, STS_STR("a.example"), STS_TARGET_PLAIN);
+	run_until(world.ms + 1000);
+	CHECK("the look, too", world.tlsas == 1);
+	ask(&asked[0], "a.example");
+	run_until(world.ms + 2100);
+	CHECK("found out", asked[0].told == 1 && asked[0].dane[0] == STS_DANE_APPLIES);
+	end("asked after a look");
+}
+
+/* A fetch may take longer than what was found out beside it counts. */
+static void
+test_dane_outlived(void)
+{
+	begin_dane();
+	know("a.example");
+	run_until(2 * HOUR);
+	world.txt = "v=STSv1; id=2";
+	world.ttl = 60;
+	world.fetch_ms = 65000;
+	ask(&asked[0], "a.example");
+	run_until(2 * HOUR + 58000);
+	ask(&asked[1], "a.example");
+	run_until(3 * HOUR);
+	CHECK("found out again", asked[1].told == 1 && asked[1].hope == STS_HOPE_DONE);
+	CHECK("in time", asked[1].ms < 2 * HOUR + 58000 + ANSWER_MS);
+	CHECK("it counts", asked[1].dane_at + 60 > BEGINNING + asked[1].ms / 1000);
+	end("DANE outlived");
+}
+
+/* Two resolvers are at work while a reload is under way: what one of them has fetched, the
+ * other one's failure does not undo. */
+static void
+test_overtaken(void)
+{
+	struct sts_entry e = { .fetched = 0 };
+	struct sts_buf bytes = { .n = 0 };
+
+	begin(10, 10);
+	know("a.example");
+	e = entry_of("a.example");
+	sts_entry_write(&e, &bytes);
+	end("overtaken, made");
+
+	begin(10, 10);
+	world.fetch_ms = 2000;
+	world.fetch_err = STS_ERR_FETCH_CONNECT;
+	ask(&asked[0], "a.example");
+	run_until(1000);
+	(void)sts_cache_put(NULL, STS_STR("a.example"), sts_buf_str(&bytes),
+	    (struct sts_cache_kind){ .policy = true }, INT64_MAX, NULL, NULL);
+	run_until(MINUTE);
+	CHECK("stays", entry_of("a.example").fetched == e.fetched);
+	CHECK("is the answer", asked[0].told == 1 && asked[0].live);
+	CHECK("once", world.fetches == 1 && stats().lookups == 0);
+	end("overtaken");
+	sts_buf_done(&bytes);
+}
+
 /* What was secure and is not any more makes the resolver prove itself first. */
 static void
 test_trust_again(void)
@@ -1395,6 +1467,9 @@ main(void)
 	test_early_failure();
 	test_many_hosts();
 	test_dane_beside_refresh();
+	test_ask_after_look();
+	test_dane_outlived();
+	test_overtaken();
 	test_trust_again();
 	test_selftest();
 	test_free();
