@@ -555,23 +555,43 @@ read_rdata(struct reply *r, struct cursor rdata, struct sts_dns_rr *rr)
 	return false;
 }
 
+/* An MX host that no text can name is one that nobody mails to: it must not keep the others
+ * from being known. */
+static bool
+is_nameless(const struct reply *r, const struct record *rr)
+{
+	struct cursor rdata = rr->rdata;
+	struct name host;
+
+	if (r->type != STS_DNS_MX)
+		return false;
+	(void)get_u16(&rdata);
+	get_name(&rdata, &host);
+	return is_used_up(&rdata) && host.odd;
+}
+
 static bool
 take_records(struct reply *r)
 {
 	struct sts_dns_answer *answer = r->answer;
 	struct cursor c = r->answers;
 	struct record rr;
+	bool passed_over = false;
 
 	for (unsigned i = 0; i < r->answer_count; i++) {
 		if (!get_record(&c, &rr) || !is_of(&rr, &r->name, r->type))
 			continue;
+		if (is_nameless(r, &rr)) {
+			passed_over = true;
+			continue;
+		}
 		if (answer->count == STS_DNS_RR_MAX ||
 		    !read_rdata(r, rr.rdata, &answer->rr[answer->count]))
 			return false;
 		answer->count++;
 		shorten_ttl(r, rr.ttl);
 	}
-	return true;
+	return answer->count > 0 || !passed_over;
 }
 
 static enum sts_err

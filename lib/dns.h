@@ -72,7 +72,8 @@ struct sts_dns_answer {
  * chain that starts at name count, wherever they stand in the answer section; a
  * chain of more than 16 or a loop is malformed, as is a reply to another question,
  * a count that the bytes do not hold, rdata that does not fit its type, more than
- * STS_DNS_RR_MAX records. A chain that ends without records of the type is
+ * STS_DNS_RR_MAX records. MX hosts that no text can name are passed over; where there is
+ * no other, that is malformed, too. A chain that ends without records of the type is
  * NODATA (or NXDOMAIN by rcode); what is only a CNAME, with rcode 0 and no SOA, has
  * err = STS_ERR_DNS_NODATA, chain > 0 and has_soa = false: the caller may ask for
  * final_name. Views in *answer point into store (STS_DNS_STORE bytes) and wire.
