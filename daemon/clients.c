@@ -24,6 +24,10 @@ static_assert(INPUT_MAX > PF_REQUEST_MAX + 8, "the longest request must fit");
  * must not make us keep more than this and one reply. */
 #define OUTPUT_MAX 65536
 
+/* A client that pipelines may keep all others waiting for so long; one request is always
+ * answered, however long it takes. */
+#define TURN_MS 2
+
 /* Accepted in one turn of the loop: those who are connected get their turn too. */
 #define ACCEPT_BURST 16
 
@@ -53,6 +57,7 @@ struct client {
 	int64_t since; /* when the half request, or the unread reply, began to wait */
 	int fd;
 	bool waiting; /* for client_reply */
+	bool more;    /* what is kept of its input may be served as soon as it can write */
 };
 
 struct listening {
@@ -226,16 +231,28 @@ send_kept(struct client *c)
 
 enum served {
 	SERVED_ALL,  /* nothing is left, or the beginning of a request */
-	SERVED_SOME, /* enough for one go: send it first */
+	SERVED_SOME, /* enough for one turn: send it first, and let others have theirs */
 	SERVED_WAIT, /* a request is open */
 	SERVED_BAD,  /* no netstring: nothing after it can be trusted */
 };
+
+/* Asked after each request that another one follows; *until: 0 at first. */
+static bool
+has_had_turn(const struct clients *all, int64_t *until)
+{
+	int64_t now = sts_loop_ms(all->config.loop);
+
+	if (*until == 0)
+		*until = now + TURN_MS;
+	return all->out.n >= OUTPUT_MAX || now >= *until;
+}
 
 /* Answers the requests in *bytes into all->out, and leaves the rest there. */
 static enum served
 serve(struct client *c, struct sts_str *bytes)
 {
 	struct clients *all = c->all;
+	int64_t until = 0;
 
 	while (bytes->n > 0) {
 		struct sts_str payload;
@@ -258,7 +275,7 @@ serve(struct client *c, struct sts_str *bytes)
 		if (all->reply.bad)
 			return SERVED_BAD;
 		pf_netstring_put(&all->out, sts_buf_str(&all->reply));
-		if (all->out.n >= OUTPUT_MAX)
+		if (bytes->n > 0 && has_had_turn(all, &until))
 			return SERVED_SOME;
 	}
 	return SERVED_ALL;
@@ -271,7 +288,7 @@ settle(struct client *c)
 	struct clients *all = c->all;
 	unsigned what = STS_READ;
 
-	if (is_writing(c))
+	if (is_writing(c) || c->more)
 		what = STS_WRITE;
 	else if (c->waiting)
 		what = 0;
@@ -293,8 +310,8 @@ settle(struct client *c)
 		(void)sts_timer_set(all->sweep, SWEEP_MS);
 }
 
-/* Serves what is in `input`, n bytes, until all is served or the client must be waited
- * for. had: how many of them had been there before. */
+/* Serves what is in `input`, n bytes, until all is served, the client must be waited for,
+ * or it has had its turn. had: how many of them had been there before. */
 static void
 serve_input(struct client *c, size_t n, bool had)
 {
@@ -303,11 +320,10 @@ serve_input(struct client *c, size_t n, bool had)
 	enum served served;
 	bool good;
 
-	do {
-		sts_buf_clear(&all->out);
-		served = serve(c, &bytes);
-		good = !all->out.bad && send_some(c, sts_buf_str(&all->out));
-	} while (good && served == SERVED_SOME && !is_writing(c));
+	sts_buf_clear(&all->out);
+	served = serve(c, &bytes);
+	good = !all->out.bad && send_some(c, sts_buf_str(&all->out));
+	c->more = served == SERVED_SOME;
 	all->config.on_rest(all->config.arg);
 
 	/* What begins now has the whole time; a half request that only grew has not. */
@@ -344,7 +360,7 @@ on_client(void *arg, int fd, unsigned what)
 	(void)fd;
 	if ((what & STS_WRITE) == 0) {
 		read_some(c);
-	} else if (!send_kept(c)) {
+	} else if (is_writing(c) && !send_kept(c)) {
 		client_close(c);
 	} else if (is_writing(c) || c->waiting) {
 		settle(c);
@@ -646,7 +662,7 @@ for_each(struct link *head, void (*what)(struct client *))
 static void
 read_last(struct client *c)
 {
-	if (!is_writing(c) && !c->waiting)
+	if (!is_writing(c) && !c->waiting && !c->more)
 		read_some(c);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,9 @@ static const char wild_text[] = "version: STSv1\nmode: enforce\nmx: *.example.co
 				"max_age: 86400\n";
 static const char overrides_text[] = "override.example encrypt\n"
 				     "xn--bcher-kva.example notfound\n";
+
+/* As many patterns as fit: each answer takes hundreds of times as long as others do. */
+static char huge_text[STS_POLICY_MAX];
 
 static struct sts_loop *loop;
 static struct sts_clock_start clock_start;
@@ -192,6 +196,21 @@ make_findings(void)
 }
 
 static void
+make_huge(void)
+{
+	struct sts_entry e;
+	size_t n = (size_t)snprintf(huge_text, sizeof(huge_text), "%s", policy_text);
+
+	for (unsigned i = 0; n + sizeof("mx:00000.example\n") < sizeof(huge_text); i++)
+		n += (size_t)snprintf(huge_text + n, sizeof(huge_text) - n,
+		    "mx:%05u.example\n", i);
+	e = entry_of(huge_text, STS_MODE_ENFORCE, 0);
+	e.mx[0].host = STS_STR("elsewhere.example.com");
+	e.tried = sts_clock_now();
+	store("huge.example", &e);
+}
+
+static void
 make_cache(void)
 {
 	char path[100];
@@ -211,6 +230,7 @@ make_cache(void)
 	store("unused.example", &unused);
 	store("beside.example", &stale_testing);
 	make_findings();
+	make_huge();
 }
 
 /*
@@ -512,6 +532,7 @@ check_closed(const char *name, int fd)
 }
 
 #define SECURE "OK secure match=mail.example.com servername=hostname"
+#define NO_MX "OK secure match=no-mx-matches-the-policy.invalid servername=hostname"
 
 static const struct {
 	const char *name, *request, *reply;
@@ -800,6 +821,56 @@ test_slow_reader(void)
 	finish();
 }
 
+/* How many replies a client has had by the time that another one, who asks after it, has
+ * its own. */
+static unsigned
+replies_before_another(unsigned times)
+{
+	static const char request[] = "18:QUERY huge.example,";
+	static const char frame[] = "68:" NO_MX ",";
+	static char requests[100 * sizeof(request)], got[100 * sizeof(frame)];
+	int one = client(), other = client();
+	size_t n = 0;
+	ssize_t came;
+
+	for (unsigned i = 0; i < times; i++, n += sizeof(request) - 1)
+		memcpy(requests + n, request, sizeof(request) - 1);
+	check_query("connected", one, "QUERY .x", "NOTFOUND ");
+	check_query("connected", other, "QUERY .x", "NOTFOUND ");
+	kill(it.pid, SIGSTOP); /* both are ready when it looks */
+	CHECK("one", send(one, requests, n, MSG_NOSIGNAL) == (ssize_t)n);
+	CHECK("other", send(other, "8:QUERY .x,", 11, MSG_NOSIGNAL) == 11);
+	kill(it.pid, SIGCONT);
+	CHECK("other", take(other, got, 12, PATIENCE_MS) == 12);
+	came = recv(one, got, sizeof(got), MSG_DONTWAIT);
+	n = came > 0 ? (size_t)came : 0;
+	CHECK("whole",
+	    take(one, got + n, times * (sizeof(frame) - 1) - n, 4 * PATIENCE_MS) ==
+		(ssize_t)(times * (sizeof(frame) - 1) - n));
+	for (unsigned i = 0; i < times; i++)
+		CHECK("in order",
+		    memcmp(got + i * (sizeof(frame) - 1), frame, sizeof(frame) - 1) == 0);
+	close(one);
+	close(other);
+	return (unsigned)(n / (sizeof(frame) - 1));
+}
+
+/* Who pipelines what takes long keeps nobody else waiting for all of it. */
+static void
+test_turns(void)
+{
+	enum { TIMES = 100, TRIES = 5 };
+	bool fair = false;
+
+	begin("");
+	connect_resolver();
+	/* This process may be late to look. */
+	for (unsigned i = 0; i < TRIES && !fair; i++)
+		fair = replies_before_another(TIMES) < TIMES / 2;
+	CHECK("a turn each", fair);
+	finish();
+}
+
 /* The resolver goes and another comes: what was open is asked again. */
 static void
 test_resolver_away(void)
@@ -1026,6 +1097,7 @@ main(void)
 	test_no_dane();
 	test_streams();
 	test_slow_reader();
+	test_turns();
 	test_resolver_away();
 	test_late();
 	test_limits();
