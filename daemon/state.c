@@ -226,10 +226,13 @@ int
 state_renew(const char *directory, uint64_t cache_size, char *why, size_t why_n)
 {
 	char path[PATH_MAX_HERE];
+	const char *reason;
 
 	if (path_of(path, directory, "cache.mdb") == -1)
 		return fail(why, why_n, directory, strerror(ENAMETOOLONG));
-	if (move_aside(path, "a process could not use it", why, why_n) == -1)
+	reason =
+	    access(path, F_OK) == 0 ? "a process could not use it" : "it was removed";
+	if (move_aside(path, reason, why, why_n) == -1)
 		return -1;
 	return prepare(path, cache_size, why, why_n) == LOOKED_GOOD ? 0 : -1;
 }

@@ -51,7 +51,8 @@ struct sts_cache_kind {
 enum sts_err sts_cache_prepare(const char *path, uint64_t size, char *why, size_t why_n);
 
 /* Moves the data and the lock file aside, to PATH.damaged-<seconds> (and -lock): only
- * while no process has the cache open. 0, or -1 with errno. */
+ * while no process has the cache open. 0, also where one of them is missing, or -1 with
+ * errno. */
 int sts_cache_move_aside(const char *path, int64_t now, char *to, size_t to_n);
 
 enum sts_err sts_cache_open(const char *path, uint64_t size, bool writer,

@@ -250,7 +250,8 @@ sts_cache_move_aside(const char *path, int64_t now, char *to, size_t to_n)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	if (rename_to_free(path, now, to, to_n) == -1)
+	/* Somebody may have removed it. */
+	if (rename_to_free(path, now, to, to_n) == -1 && errno != ENOENT)
 		return -1;
 	if (snprintf(lock_to, sizeof lock_to, "%s-lock", to) >= (int)sizeof lock_to) {
 		errno = ENAMETOOLONG;

@@ -256,6 +256,26 @@ def removed_running(world):
     same(stsd.ask(domain.name), domain.secure)
 
 
+@table("cache, while running: removed, and then kill -9",
+       [(f"{name} ({which})", (name, files))
+        for name in ("answerer", "resolver")
+        for which, files in [("the cache", [""]), ("the lock file", ["-lock"]),
+                             ("both", ["", "-lock"])]])
+def removed_and_killed(world, how):
+    role, files = how
+    stsd, domain = learn(world)
+    for end in files:
+        os.unlink(cache_file(stsd) + end)
+    stsd.signal(signal.SIGKILL, role)
+    wait.until(lambda: answers(stsd, domain.name) == domain.secure, "the policy, anew", 15)
+    new = world.domain()
+    wait.until(lambda: answers(stsd, new.name) == new.secure, "a cold lookup", 15)
+    stsd.signal(signal.SIGHUP)
+    wait.until(lambda: "reloaded" in stsd.log(), "a reload")
+    same(answers(stsd, domain.name), domain.secure)
+    same(stsd.stop(), 0, "status")
+
+
 @case("a full disk: answered from memory, and kept once there is room")
 def full_disk(world):
     folder = world.new_folder("disk")

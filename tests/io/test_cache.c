@@ -978,10 +978,15 @@ moved_aside(void)
 	CHECK("both moved", unlink(first) == 0 && unlink(lock) == 0);
 	snprintf(lock, sizeof lock, "%s-lock", second);
 	CHECK("both moved", unlink(second) == 0 && unlink(lock) == 0);
-	errno = 0;
 	CHECK("nothing to move",
-	    sts_cache_move_aside(path, 1000, second, sizeof second) == -1 &&
-		errno == ENOENT);
+	    sts_cache_move_aside(path, 1000, second, sizeof second) == 0);
+	snprintf(lock, sizeof lock, "%s-lock", path);
+	CHECK("a lock file alone", close(creat(lock, 0600)) == 0);
+	CHECK("a lock file alone",
+	    sts_cache_move_aside(path, 1000, second, sizeof second) == 0 &&
+		access(lock, F_OK) == -1);
+	snprintf(lock, sizeof lock, "%s-lock", second);
+	CHECK("a lock file alone", unlink(lock) == 0);
 	CHECK("no room for the name", sts_cache_move_aside(path, 1000, second, 5) == -1);
 	open_cache(SIZE);
 }
