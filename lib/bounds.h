@@ -51,7 +51,7 @@
 #define STS_MX_MAX 64	   /* names kept for one domain */
 #define STS_MX_EXAMINED 32 /* hosts of one answer, by preference */
 /* DANE findings kept with one domain: Postfix asks for it as "domain", perhaps as
- * "[domain]" or "domain:587" too; the oldest makes room. */
+ * "[domain]" or "domain:587" too; the oldest makes room, never the plain domain's. */
 #define STS_DANE_TARGETS 4
 /* A finding of a domain in use is looked at again, beside the answer, when so much of
  * its life is over. */

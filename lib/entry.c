@@ -324,7 +324,14 @@ sts_entry_dane(const struct sts_entry *e, struct sts_target target)
 	return &never;
 }
 
-/* Where a finding for the target belongs. */
+static bool
+is_plain(const struct sts_dane *f)
+{
+	return sts_target_eq(f->target, STS_TARGET_PLAIN);
+}
+
+/* Where a finding for the target belongs: in the place of the oldest, but for the plain
+ * domain's, which nearly all mail needs, and anybody could drive out with other ports. */
 static size_t
 dane_place(const struct sts_entry *e, struct sts_target target)
 {
@@ -333,7 +340,9 @@ dane_place(const struct sts_entry *e, struct sts_target target)
 	for (size_t i = 0; i < e->dane_count; i++) {
 		if (sts_target_eq(e->dane[i].target, target))
 			return i;
-		if (e->dane[i].at < e->dane[oldest].at)
+		if (!is_plain(&e->dane[i]) &&
+		    (is_plain(&e->dane[oldest]) ||
+			e->dane[i].at < e->dane[oldest].at))
 			oldest = i;
 	}
 	return e->dane_count < STS_DANE_TARGETS ? e->dane_count : oldest;

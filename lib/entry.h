@@ -74,7 +74,8 @@ void sts_entry_copy(struct sts_entry *to, const struct sts_entry *from);
 /* The finding for a target; one that was never looked at, when there is none. */
 const struct sts_dane *sts_entry_dane(const struct sts_entry *e,
     struct sts_target target);
-/* Puts it in place of the last one for its target, or of the oldest. */
+/* Puts it in place of the last one for its target, or of the oldest of another target, the
+ * plain domain's excepted. */
 void sts_entry_put_dane(struct sts_entry *e, const struct sts_dane *finding);
 
 /* Room for the largest entry's bytes. */

@@ -260,38 +260,51 @@ test_findings(const struct sts_entry *e)
 }
 
 /* Each finding put, and which times stand in which place then; 0: none does. */
-static const struct {
+struct put {
 	const char *what;
 	struct sts_dane finding;
 	int64_t at[STS_DANE_TARGETS];
-} PUTS[] = {
+};
+
+static const struct put PUTS[] = {
 	{ "the first", { .target = { false, 25 }, .at = 50 }, { 50 } },
 	{ "a port", { .target = { false, 587 }, .at = 40 }, { 50, 40 } },
 	{ "brackets", { .target = { true, 25 }, .at = 60 }, { 50, 40, 60 } },
 	{ "the same again", { .target = { false, 587 }, .at = 45 }, { 50, 45, 60 } },
 	{ "both", { .target = { true, 587 }, .at = 70 }, { 50, 45, 60, 70 } },
 	{ "the oldest goes", { .target = { true, 26 }, .at = 80 }, { 50, 80, 60, 70 } },
-	{ "also in the first place", { .target = { true, 27 }, .at = 81 },
-	    { 81, 80, 60, 70 } },
+	{ "but never the plain domain's", { .target = { true, 27 }, .at = 81 },
+	    { 50, 80, 81, 70 } },
 	{ "and not when the same is there", { .target = { true, 587 }, .at = 90 },
-	    { 81, 80, 60, 90 } },
+	    { 50, 80, 81, 90 } },
+};
+
+/* Whoever asks in many ways keeps the plain domain from nothing. */
+static const struct put OTHERS[] = {
+	{ "a port", { .target = { false, 1 }, .at = 10 }, { 10 } },
+	{ "a second", { .target = { false, 2 }, .at = 20 }, { 10, 20 } },
+	{ "a third", { .target = { false, 3 }, .at = 30 }, { 10, 20, 30 } },
+	{ "a fourth", { .target = { false, 4 }, .at = 40 }, { 10, 20, 30, 40 } },
+	{ "also in the first place", { .target = { false, 25 }, .at = 50 },
+	    { 50, 20, 30, 40 } },
+	{ "where it stays", { .target = { false, 5 }, .at = 60 }, { 50, 60, 30, 40 } },
 };
 
 static void
-test_put_dane(void)
+test_put_dane(const struct put *puts, size_t count)
 {
 	struct sts_entry e = { 0 };
 
 	CHECK("nothing there",
 	    sts_entry_dane(&e, STS_TARGET_PLAIN)->state == STS_DANE_NONE);
-	for (size_t i = 0; i < sizeof(PUTS) / sizeof(PUTS[0]); i++) {
-		sts_entry_put_dane(&e, &PUTS[i].finding);
+	for (size_t i = 0; i < count; i++) {
+		sts_entry_put_dane(&e, &puts[i].finding);
 		for (size_t k = 0; k < STS_DANE_TARGETS; k++)
-			CHECK(PUTS[i].what,
-			    PUTS[i].at[k] ==
+			CHECK(puts[i].what,
+			    puts[i].at[k] ==
 				(k < e.dane_count ? e.dane[k].at : (int64_t)0));
-		CHECK(PUTS[i].what,
-		    sts_entry_dane(&e, PUTS[i].finding.target)->at == PUTS[i].finding.at);
+		CHECK(puts[i].what,
+		    sts_entry_dane(&e, puts[i].finding.target)->at == puts[i].finding.at);
 	}
 }
 
@@ -430,7 +443,8 @@ main(void)
 	test_lies();
 	test_lengths();
 	test_findings(&e);
-	test_put_dane();
+	test_put_dane(PUTS, sizeof(PUTS) / sizeof(PUTS[0]));
+	test_put_dane(OTHERS, sizeof(OTHERS) / sizeof(OTHERS[0]));
 	test_long_host(STS_NAME_MAX + 1);
 	test_long_host(UINT8_MAX + 1);
 	test_copy();
