@@ -665,10 +665,10 @@ on_child_ready(void *arg, struct child *c)
 			crew_start_answerers(s->next);
 		if (crew_is_ready(s->next))
 			commit_reload(s);
-	} else if (crew_has(s->crew, c)) {
-		if (!s->announced && crew_is_ready(s->crew))
-			announce(s);
 	}
+	/* What was begun first may never get there: a reload can be faster. */
+	if (!s->announced && crew_has(s->crew, c) && crew_is_ready(s->crew))
+		announce(s);
 }
 
 static void
@@ -956,14 +956,17 @@ fill_standard_fds(void)
 		close(fd);
 }
 
-/* Whoever started us may have blocked or ignored what we live by. */
+/* Whoever started us may have blocked or ignored what we live by. What would only end us as
+ * long as nobody handles it waits until somebody does. */
 static void
 reset_signals(void)
 {
-	sigset_t none;
+	sigset_t later;
 
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&later);
+	sigaddset(&later, SIGHUP);
+	sigaddset(&later, SIGUSR1);
+	(void)sigprocmask(SIG_SETMASK, &later, NULL);
 	(void)signal(SIGCHLD, SIG_DFL);
 }
 
@@ -1119,7 +1122,9 @@ static bool
 prepare_loop(struct supervisor *s)
 {
 	static const int signals[] = { SIGCHLD, SIGHUP, SIGUSR1, SIGTERM, SIGINT };
+	sigset_t none;
 
+	sigemptyset(&none);
 	(void)signal(SIGPIPE, SIG_IGN);
 	s->loop = sts_loop_new();
 	if (s->loop == NULL)
@@ -1129,6 +1134,7 @@ prepare_loop(struct supervisor *s)
 		if (s->signals[i] == NULL)
 			return false;
 	}
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	s->tick = sts_timer_new(s->loop, on_tick, s);
 	s->reload_timer = sts_timer_new(s->loop, on_reload_late, s);
 	s->renew_timer = sts_timer_new(s->loop, on_renew, s);

@@ -240,6 +240,33 @@ def term_in_reload(world):
     same("signal=" in stsd.log(), False, "a kill")
 
 
+@case("HUP before anything answers: once something does, it is ready")
+def reload_while_starting(world):
+    stsd = world.stsd()
+    stsd.launch()
+    wait.until(lambda: "process=answerer" in stsd.log(), "an answerer")
+    stsd.signal(signal.SIGSTOP, "answerer")
+    stsd.signal(signal.SIGHUP)
+    wait.until(lambda: "the new configuration is in force" in stsd.log(), "the reload")
+    contains(stsd.log(), " notice ready ")
+    same(stsd.ask(".health"), NOTFOUND)
+
+
+@case("HUP and USR1 while it still looks at the cache: it starts all the same")
+def signals_while_looking(world):
+    stsd = world.stsd()
+    stsd.launch()
+    while not stsd.processes()["answerer"]:  # or the process that looks at the cache
+        pass
+    stsd.signal(signal.SIGSTOP, "answerer")
+    stsd.signal(signal.SIGHUP)
+    stsd.signal(signal.SIGUSR1)
+    stsd.signal(signal.SIGCONT, "answerer")
+    wait.until(lambda: "the new configuration is in force" in stsd.log(), "the reload")
+    same(stsd.ask(".health"), NOTFOUND)
+    same(stsd.stop(), 0, "status")
+
+
 @case("every role tells the journal how grave a line is")
 def journal(world):
     stsd = world.stsd()
