@@ -51,7 +51,7 @@ answer_without_policy(const struct sts_entry *e, enum sts_hope hope, int64_t now
 	 * then this mail must not have gone out unprotected. */
 	bool may_do_better = !failed_lately(e, now);
 
-	if (may_do_better && hope == STS_HOPE_RUNNING)
+	if (may_do_better && (hope == STS_HOPE_RUNNING || hope == STS_HOPE_LATE))
 		give(a, STS_VERDICT_TEMP, STS_ERR_FETCH_RUNNING, -1);
 	else if (may_do_better && hope == STS_HOPE_AWAY)
 		give(a, STS_VERDICT_TEMP, STS_ERR_INTERNAL, -1);

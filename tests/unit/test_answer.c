@@ -238,10 +238,41 @@ test_targets(void)
 	}
 }
 
+/* A policy has expired while DNS was asked about its hosts: it is fetched again next, and
+ * until that has failed nobody knows that there is none. */
+static void
+test_expired_meanwhile(void)
+{
+	static const struct {
+		const char *what;
+		int64_t failed_at;
+		enum sts_hope hope;
+		enum sts_verdict verdict;
+	} cases[] = {
+		{ "late", 0, STS_HOPE_LATE, STS_VERDICT_TEMP },
+		{ "a fetch runs", 0, STS_HOPE_RUNNING, STS_VERDICT_TEMP },
+		{ "late, and one has failed", NOW - 400, STS_HOPE_LATE,
+		    STS_VERDICT_NOTFOUND },
+		{ "nothing more to find out", 0, STS_HOPE_DONE, STS_VERDICT_NOTFOUND },
+	};
+	const struct sts_rules rules = { .may = true };
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct sts_entry e = make_entry(0, STS_TARGET_PLAIN);
+		struct sts_answer a;
+
+		e.max_age = 50;
+		e.failed_at = cases[i].failed_at;
+		sts_answer(&e, DOMAIN, STS_TARGET_PLAIN, cases[i].hope, NOW, &rules, &a);
+		CHECK(cases[i].what, a.verdict == cases[i].verdict);
+	}
+}
+
 int
 main(void)
 {
 	test_rows();
+	test_expired_meanwhile();
 	test_targets();
 	return test_failed;
 }
