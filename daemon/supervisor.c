@@ -689,9 +689,10 @@ log_ended(const struct child *c, int status)
 }
 
 /* Did it die of the cache? What maps a file that was cut off dies of SIGBUS; a crash is
- * ours, but two in a row might be what garbage in the file leads to. */
+ * ours, but two in a row might be what garbage in the file leads to. Not so the resolver's,
+ * which reads what strangers send: whoever made it crash would be rid of all policies. */
 static bool
-is_cache_fault(struct supervisor *s, int status)
+is_cache_fault(struct supervisor *s, const struct child *c, int status)
 {
 	int64_t now = sts_loop_ms(s->loop), before = s->crashed_ms;
 
@@ -699,7 +700,7 @@ is_cache_fault(struct supervisor *s, int status)
 		return WEXITSTATUS(status) == ROLE_EXIT_CACHE;
 	if (WTERMSIG(status) == SIGBUS)
 		return true;
-	if (WTERMSIG(status) != SIGSEGV)
+	if (WTERMSIG(status) != SIGSEGV || c->role == CHILD_RESOLVER)
 		return false;
 	s->crashed_ms = now;
 	return before != 0 && now - before < CRASHES_MS;
@@ -760,7 +761,7 @@ on_ended(struct supervisor *s, struct child *c, int status)
 {
 	log_ended(c, status);
 	unlist(s, c);
-	if (is_cache_fault(s, status))
+	if (is_cache_fault(s, c, status))
 		begin_renewal(s);
 	vacate(s, c, status);
 	child_free(c);

@@ -48,6 +48,19 @@ def kill_role(world, role):
     same(stsd.stop(), 0, "status")
 
 
+@case("a resolver that crashes again and again costs no policy")
+def crashing_resolver(world):
+    stsd, domain = learn(world)
+    lose_the_world(domain)
+    for _ in range(3):
+        before = stsd.processes()["resolver"]
+        stsd.signal(signal.SIGSEGV, "resolver")
+        wait.until(lambda old=before: stsd.processes()["resolver"] not in ([], old), "a new one")
+    wait.until(lambda: answers(stsd, domain.name) == domain.secure, "the same answer")
+    same(stsd.stop(), 0, "status")
+    same(sorted(os.listdir(stsd.state)), ["cache.mdb", "cache.mdb-lock", "lock"])
+
+
 def answers(stsd, key):
     """The reply; None where the connection is lost."""
     try:
