@@ -57,7 +57,7 @@ struct client {
 	int64_t since; /* when the half request, or the unread reply, began to wait */
 	int fd;
 	bool waiting; /* for client_reply */
-	bool more;    /* what is kept of its input may be served as soon as it can write */
+	bool more; /* what is kept of its input may be served as soon as it can write */
 };
 
 struct listening {

@@ -341,8 +341,7 @@ dane_place(const struct sts_entry *e, struct sts_target target)
 		if (sts_target_eq(e->dane[i].target, target))
 			return i;
 		if (!is_plain(&e->dane[i]) &&
-		    (is_plain(&e->dane[oldest]) ||
-			e->dane[i].at < e->dane[oldest].at))
+		    (is_plain(&e->dane[oldest]) || e->dane[i].at < e->dane[oldest].at))
 			oldest = i;
 	}
 	return e->dane_count < STS_DANE_TARGETS ? e->dane_count : oldest;

@@ -135,9 +135,8 @@ static const struct {
 			RR(SELF, MX, "\74", "\7", "\0\3\3a.b\0")),
 	    .err = STS_OK, .ttl = 60, .rr = { S("2:example.test") } },
 	{ "nor does it hide one that is damaged", STS_DNS_MX,
-	    S(HEAD(OK_, MX, "\2", "\0", "\0")
-		    RR(SELF, MX, "\74", "\10", "\0\1\3a b\0x")
-			RR(SELF, MX, "\74", "\4", "\0\2" SELF)),
+	    S(HEAD(OK_, MX, "\2", "\0", "\0") RR(SELF, MX, "\74", "\10", "\0\1\3a b\0x")
+		    RR(SELF, MX, "\74", "\4", "\0\2" SELF)),
 	    .err = STS_ERR_DNS_MALFORMED },
 	{ "high byte inside an MX label", STS_DNS_MX,
 	    S(HEAD(OK_, MX, "\1", "\0", "\0") RR(SELF, MX, "\74", "\7",
