@@ -74,12 +74,6 @@ sts_put(struct sts_buf *b, struct sts_str s)
 }
 
 void
-sts_put_text(struct sts_buf *b, const char *text)
-{
-	sts_put(b, sts_str_of(text));
-}
-
-void
 sts_put_char(struct sts_buf *b, char c)
 {
 	if (!has_room(b, 1))
@@ -103,10 +97,14 @@ sts_put_number(struct sts_buf *b, unsigned long long n)
 void
 sts_put_lower(struct sts_buf *b, struct sts_str s)
 {
+	char *to;
+
 	if (s.n == 0 || !has_room(b, s.n))
 		return;
+	to = b->p + b->n;
 	for (size_t i = 0; i < s.n; i++)
-		b->p[b->n++] = sts_lower(s.p[i]);
+		to[i] = sts_lower(s.p[i]);
+	b->n += s.n;
 }
 
 static char
@@ -207,53 +205,4 @@ void
 sts_put_u64(struct sts_buf *b, uint64_t v)
 {
 	put_le(b, v, 8);
-}
-
-struct sts_str
-sts_get_bytes(struct sts_reader *r, size_t n)
-{
-	struct sts_str bytes = STS_STR_NONE;
-
-	if (r->bad || n > r->rest.n) {
-		r->bad = true;
-		return bytes;
-	}
-	bytes = sts_str_head(r->rest, n);
-	r->rest = sts_str_from(r->rest, n);
-	return bytes;
-}
-
-static uint64_t
-get_le(struct sts_reader *r, size_t n)
-{
-	struct sts_str bytes = sts_get_bytes(r, n);
-	uint64_t v = 0;
-
-	for (size_t i = bytes.n; i > 0; i--)
-		v = v << 8 | (unsigned char)bytes.p[i - 1];
-	return v;
-}
-
-uint8_t
-sts_get_u8(struct sts_reader *r)
-{
-	return (uint8_t)get_le(r, 1);
-}
-
-uint16_t
-sts_get_u16(struct sts_reader *r)
-{
-	return (uint16_t)get_le(r, 2);
-}
-
-uint32_t
-sts_get_u32(struct sts_reader *r)
-{
-	return (uint32_t)get_le(r, 4);
-}
-
-uint64_t
-sts_get_u64(struct sts_reader *r)
-{
-	return get_le(r, 8);
 }

@@ -280,30 +280,25 @@ enum sts_err
 sts_entry_read(struct sts_str bytes, struct sts_entry *e)
 {
 	struct sts_reader r = { bytes, false };
-	struct sts_entry out;
 	struct lengths n;
 	uint8_t version;
 
 	if (!prefix_is_sound(&r, &version))
 		return STS_ERR_CACHE;
-	read_fixed(&r, version, &out, &n);
+	read_fixed(&r, version, e, &n);
 	if (r.bad || !lengths_are_sound(&n))
 		return STS_ERR_CACHE;
-	out.id = sts_get_bytes(&r, n.id);
-	out.record_id = sts_get_bytes(&r, n.record_id);
-	out.failed_id = sts_get_bytes(&r, n.failed_id);
-	if (!read_findings(&r, n.dane, &out))
+	e->id = sts_get_bytes(&r, n.id);
+	e->record_id = sts_get_bytes(&r, n.record_id);
+	e->failed_id = sts_get_bytes(&r, n.failed_id);
+	if (!read_findings(&r, n.dane, e))
 		return STS_ERR_CACHE;
-	read_mx(&r, n.mx, &out);
-	out.policy = sts_get_bytes(&r, n.policy);
-	if (r.bad || r.rest.n != 0)
-		return STS_ERR_CACHE;
-	sts_entry_copy(e, &out);
-	return STS_OK;
+	read_mx(&r, n.mx, e);
+	e->policy = sts_get_bytes(&r, n.policy);
+	return r.bad || r.rest.n != 0 ? STS_ERR_CACHE : STS_OK;
 }
 
-/* Both arrays end the struct; what is not set of them is not copied: this is part of
- * each cached answer. */
+/* Both arrays end the struct; what is not set of them is not copied. */
 void
 sts_entry_copy(struct sts_entry *to, const struct sts_entry *from)
 {

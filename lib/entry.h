@@ -89,7 +89,7 @@ void sts_entry_write(const struct sts_entry *e, struct sts_buf *to);
 /*
  * Reads an entry; its views point into bytes. STS_ERR_CACHE when the checksum, the
  * version or a length is wrong: the entry is damaged or foreign, and must be
- * treated as "cannot be read", never as "no policy". *e is untouched then.
+ * treated as "cannot be read", never as "no policy". *e holds nothing usable then.
  */
 enum sts_err sts_entry_read(struct sts_str bytes, struct sts_entry *e);
 

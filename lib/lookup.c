@@ -297,12 +297,10 @@ static bool
 has_moved(const struct sts_entry *e, struct sts_str domain, struct sts_target target,
     const struct sts_rules *rules, int64_t now)
 {
-	struct sts_policy policy;
-
 	return needs_mx(e, target, rules, now) &&
 	    is_past(e->tried, STS_MISFIT_GAP, now) &&
-	    sts_policy_parse(e->policy, &policy, NULL, NULL) == STS_OK &&
-	    sts_match_fit(e, &policy, domain, false, now) == STS_FIT_NONE;
+	    sts_match_fit(e, sts_policy_text(e->policy), domain, false, now) ==
+	    STS_FIT_NONE;
 }
 
 /*

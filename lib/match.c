@@ -40,7 +40,7 @@ find_hosts(const struct sts_entry *e, struct sts_str domain, bool brackets, int6
 	return false;
 }
 
-/* The i-th host, if it is still one and a policy can name it at all. */
+/* The i-th host, if it is still one. */
 static bool
 host_at(const struct hosts *h, size_t i, struct sts_str *host)
 {
@@ -49,7 +49,7 @@ host_at(const struct hosts *h, size_t i, struct sts_str *host)
 		return true;
 	}
 	*host = h->mx[i].host;
-	return is_recent(h->mx[i].seen, h->now) && sts_name_is_host(*host);
+	return is_recent(h->mx[i].seen, h->now);
 }
 
 /* Is it among the first STS_MX_EXAMINED by preference? */
@@ -77,27 +77,29 @@ is_wildcard(struct sts_str pattern)
 }
 
 /*
- * sts_name_matches decides; but a policy of 64 KiB holds nine thousand patterns, each
- * held against every host, so that those of another ending are passed over first.
+ * RFC 8461 section 4.1, as sts_name_matches() has it: but the policy was found valid, and
+ * only of the host must be asked whether it is a host name. What can differ is looked at
+ * first: a policy of 64 KiB holds eight thousand patterns, each held against every host.
  */
 static bool
 covers(struct sts_str pattern, struct sts_str host)
 {
-	struct sts_str ending = is_wildcard(pattern) ? sts_str_from(pattern, 1) : pattern;
+	bool wildcard = is_wildcard(pattern);
+	struct sts_str ending = sts_str_from(pattern, wildcard ? 1 : 0), label;
 
-	if (host.n < ending.n ||
+	if (host.n < ending.n || (!wildcard && host.n > ending.n) ||
 	    !sts_str_eq_nocase(sts_str_from(host, host.n - ending.n), ending))
 		return false;
-	return sts_name_matches(pattern, host);
+	label = sts_str_head(host, host.n - ending.n);
+	return !wildcard || (sts_name_is_single_label(label) && sts_name_is_host(host));
 }
 
 static bool
-any_pattern_covers(const struct sts_policy *policy, const struct sts_str *hosts,
-    size_t count)
+any_pattern_covers(struct sts_str policy, const struct sts_str *hosts, size_t count)
 {
-	struct sts_str rest = policy->text, pattern;
+	struct sts_str pattern;
 
-	while (sts_policy_mx(&rest, &pattern))
+	while (sts_policy_mx(&policy, &pattern))
 		for (size_t i = 0; i < count; i++)
 			if (covers(pattern, hosts[i]))
 				return true;
@@ -105,8 +107,8 @@ any_pattern_covers(const struct sts_policy *policy, const struct sts_str *hosts,
 }
 
 enum sts_fit
-sts_match_fit(const struct sts_entry *e, const struct sts_policy *policy,
-    struct sts_str domain, bool brackets, int64_t now)
+sts_match_fit(const struct sts_entry *e, struct sts_str policy, struct sts_str domain,
+    bool brackets, int64_t now)
 {
 	struct sts_str examined[STS_MX_EXAMINED];
 	struct hosts h;
@@ -121,8 +123,8 @@ sts_match_fit(const struct sts_entry *e, const struct sts_policy *policy,
 }
 
 void
-sts_match_start(struct sts_match *m, const struct sts_entry *e,
-    const struct sts_policy *policy, struct sts_str domain, bool brackets, int64_t now,
+sts_match_start(struct sts_match *m, const struct sts_entry *e, struct sts_str policy,
+    struct sts_str domain, bool brackets, int64_t now,
     bool exact)
 {
 	enum sts_fit fit = STS_FIT_UNKNOWN;
@@ -130,13 +132,12 @@ sts_match_start(struct sts_match *m, const struct sts_entry *e,
 	if (exact)
 		fit = sts_match_fit(e, policy, domain, brackets, now);
 	m->e = e;
-	m->policy = policy;
 	m->domain = domain;
 	m->brackets = brackets;
 	m->now = now;
 	m->exact = fit == STS_FIT_SOME;
 	m->none = fit == STS_FIT_NONE;
-	m->rest = policy->text;
+	m->rest = policy;
 }
 
 /* The next host that the wildcard m->pattern covers and that was not given yet. */
@@ -164,8 +165,7 @@ static bool
 next_pattern(struct sts_match *m)
 {
 	while (!m->given.bad && sts_policy_mx(&m->rest, &m->pattern))
-		if ((m->exact && is_wildcard(m->pattern)) ||
-		    sts_nameset_add(&m->given, m->pattern))
+		if (sts_nameset_add(&m->given, m->pattern))
 			return true;
 	return false;
 }

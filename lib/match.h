@@ -14,7 +14,8 @@
  * A policy's patterns against the domain's MX hosts. The host set is what was seen
  * in the last hour (STS_MX_MEMORY): MX sets rotate, and Postfix asks for itself. Of
  * more than STS_MX_EXAMINED hosts the first by preference decide what fits. A host
- * that is no host name (an underscore, an address) fits nothing.
+ * that is no host name (an underscore, an address) fits nothing. policy: the text of
+ * a valid one (sts_policy_text).
  */
 enum sts_fit {
 	STS_FIT_UNKNOWN, /* the lookup failed, is too old, null MX or NXDOMAIN */
@@ -23,7 +24,7 @@ enum sts_fit {
 };
 
 /* The hosts are the key's own name for brackets and where there is no MX. */
-enum sts_fit sts_match_fit(const struct sts_entry *e, const struct sts_policy *policy,
+enum sts_fit sts_match_fit(const struct sts_entry *e, struct sts_str policy,
     struct sts_str domain, bool brackets, int64_t now);
 
 /*
@@ -34,7 +35,6 @@ enum sts_fit sts_match_fit(const struct sts_entry *e, const struct sts_policy *p
  */
 struct sts_match {
 	const struct sts_entry *e;
-	const struct sts_policy *policy;
 	struct sts_str domain;
 	bool brackets;
 	int64_t now;
@@ -48,7 +48,7 @@ struct sts_match {
 };
 
 void sts_match_start(struct sts_match *m, const struct sts_entry *e,
-    const struct sts_policy *policy, struct sts_str domain, bool brackets, int64_t now,
+    struct sts_str policy, struct sts_str domain, bool brackets, int64_t now,
     bool exact);
 /* name without "*."; any case. False at the end, and when m->bad. */
 bool sts_match_next(struct sts_match *m, struct sts_str *name, bool *wildcard);

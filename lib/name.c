@@ -14,7 +14,7 @@ is_digit(char c)
 static bool
 is_letter(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	return sts_lower(c) >= 'a' && sts_lower(c) <= 'z';
 }
 
 static bool
@@ -30,31 +30,29 @@ without_dot(struct sts_str s)
 }
 
 /*
- * A policy may hold thousands of names and is checked on each fetch, so this is one
- * pass: a label may end (at a dot or the end of the name) after a letter or digit.
+ * A policy may hold thousands of names, and each is asked again where it is written: so
+ * this is one pass. At a dot and at the end of the name a label ends.
  */
 bool
 sts_name_is_host(struct sts_str s)
 {
-	size_t label_n = 0;
-	char last = '-';
+	size_t start = 0; /* of the label */
+	char last = '.';
 
 	if (s.n == 0 || s.n > STS_NAME_MAX)
 		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (c == '.') {
-			if (label_n == 0 || last == '-')
-				return false;
-			label_n = 0;
-		} else if (!is_ldh(c) || (c == '-' && label_n == 0) ||
-		    ++label_n > STS_LABEL_MAX) {
+	for (size_t i = 0; i < s.n; last = s.p[i++]) {
+		if (is_letter(s.p[i]) || is_digit(s.p[i]))
+			continue;
+		if (last == '.' || (s.p[i] != '-' && (s.p[i] != '.' || last == '-')))
 			return false;
-		}
-		last = c;
+		if (s.p[i] == '-')
+			continue;
+		if (i - start > STS_LABEL_MAX)
+			return false;
+		start = i + 1;
 	}
-	return label_n > 0 && last != '-';
+	return last != '.' && last != '-' && s.n - start <= STS_LABEL_MAX;
 }
 
 bool
@@ -118,22 +116,23 @@ read_port(struct sts_str text, uint16_t *port)
 
 /* key = host [":" port]  /  "[" host "]" [":" port] */
 static bool
-take_apart(struct sts_str text, struct sts_str *host, struct sts_key *key)
+take_apart(struct sts_str text, struct sts_str *host, bool *brackets, uint16_t *port)
 {
 	bool has_port;
 
-	if (sts_str_starts(text, STS_STR("["))) {
-		key->brackets = true;
+	*brackets = sts_str_starts(text, STS_STR("["));
+	*port = PORT_SMTP;
+	if (*brackets) {
 		text = sts_str_from(text, 1);
 		if (!sts_str_cut(&text, ']', host))
 			return false;
 		has_port = sts_str_starts(text, STS_STR(":"));
 		if (!has_port)
 			return text.n == 0;
-		return read_port(sts_str_from(text, 1), &key->port);
+		return read_port(sts_str_from(text, 1), port);
 	}
 	has_port = sts_str_cut(&text, ':', host);
-	return !has_port || read_port(text, &key->port);
+	return !has_port || read_port(text, port);
 }
 
 /* Blanks and controls beyond ASCII, line and paragraph ends among them. */
@@ -167,20 +166,24 @@ may_be_idn(struct sts_str s)
 enum sts_err
 sts_key_parse(struct sts_str text, struct sts_key *key)
 {
-	struct sts_key found = { .port = PORT_SMTP };
 	struct sts_str host = STS_STR_NONE;
+	bool brackets, ascii;
+	uint16_t port;
 
-	if (!take_apart(text, &host, &found))
+	if (!take_apart(text, &host, &brackets, &port))
 		return STS_ERR_NAME;
 	host = without_dot(host);
-	found.ascii = sts_name_is_ascii(host);
-	if (found.ascii ? !sts_name_is_policy_domain(host) : !may_be_idn(host))
+	ascii = sts_name_is_ascii(host);
+	if (ascii ? !sts_name_is_policy_domain(host) : !may_be_idn(host))
 		return STS_ERR_NAME;
 
 	for (size_t i = 0; i < host.n; i++)
-		found.domain[i] = sts_lower(host.p[i]);
-	found.domain_n = host.n;
-	*key = found;
+		key->domain[i] = sts_lower(host.p[i]);
+	key->domain[host.n] = '\0';
+	key->domain_n = host.n;
+	key->port = port;
+	key->brackets = brackets;
+	key->ascii = ascii;
 	return STS_OK;
 }
 

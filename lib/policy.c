@@ -464,17 +464,16 @@ sts_policy_parse(struct sts_str text, struct sts_policy *policy, sts_on_note *on
     void *arg)
 {
 	struct walk w = { .on_note = on_note, .arg = arg };
-	struct sts_str rest = text, line;
+	struct sts_str rest, line;
 
 	if (text.n > STS_POLICY_MAX) {
 		note(&w, STS_NOTE_TOO_BIG, 0, text);
 		return STS_ERR_POLICY_SYNTAX;
 	}
-	if (sts_str_starts(rest, BYTE_ORDER_MARK)) {
-		rest = sts_str_from(rest, BYTE_ORDER_MARK.n);
+	rest = sts_policy_text(text);
+	if (rest.n < text.n)
 		note(&w, STS_NOTE_BYTE_ORDER_MARK, 1,
-		    sts_str_head(text, BYTE_ORDER_MARK.n));
-	}
+		    sts_str_head(text, text.n - rest.n));
 	w.policy.text = rest;
 	while ((!w.failed || on_note != NULL) && sts_policy_line(&rest, &line)) {
 		w.line++;
@@ -490,14 +489,23 @@ sts_policy_parse(struct sts_str text, struct sts_policy *policy, sts_on_note *on
 
 /* --- what a valid policy says --- */
 
+struct sts_str
+sts_policy_text(struct sts_str file)
+{
+	bool marked = sts_str_starts(file, BYTE_ORDER_MARK);
+
+	return sts_str_from(file, marked ? BYTE_ORDER_MARK.n : 0);
+}
+
 bool
 sts_policy_mx_all(struct sts_str *rest, struct sts_str *pattern)
 {
-	struct sts_str line, value;
+	struct sts_str line;
 
 	while (sts_policy_line(rest, &line)) {
-		if (read_field(line, &value) == FIELD_MX) {
-			*pattern = without_dot(value);
+		/* Of a valid policy's lines no other begins like that. */
+		if (sts_str_starts(line, STS_STR("mx:"))) {
+			*pattern = without_dot(sts_str_trim(sts_str_from(line, 3)));
 			return true;
 		}
 	}

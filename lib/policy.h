@@ -82,6 +82,10 @@ enum sts_err sts_policy_parse(struct sts_str text, struct sts_policy *policy,
 const char *sts_policy_note_text(enum sts_policy_note note);
 const char *sts_policy_note_id(enum sts_policy_note note);
 
+/* What sts_policy_parse would say is the policy's text, of a file that it has once found
+ * valid: it is not judged again. */
+struct sts_str sts_policy_text(struct sts_str file);
+
 /*
  * Walks what a *valid* policy says. Start with *rest = policy.text. Patterns come
  * in the order of the policy, as written but for one trailing dot; those that are

@@ -1,56 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "str.h"
 
-#include <string.h>
-
-char
-sts_lower(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c + ('a' - 'A'));
-	return c;
-}
-
 static bool
 is_blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
-struct sts_str
-sts_str_of(const char *text)
-{
-	return text == NULL ? STS_STR_NONE : (struct sts_str){ text, strlen(text) };
-}
-
-/* An empty view may have no address, which memcmp must not be given. */
-bool
-sts_str_eq(struct sts_str a, struct sts_str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 bool
 sts_str_eq_nocase(struct sts_str a, struct sts_str b)
 {
+	size_t i = 0;
+
 	if (a.n != b.n)
 		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (sts_lower(a.p[i]) != sts_lower(b.p[i]))
-			return false;
-	return true;
-}
-
-bool
-sts_str_starts(struct sts_str s, struct sts_str prefix)
-{
-	return s.n >= prefix.n && sts_str_eq(sts_str_head(s, prefix.n), prefix);
-}
-
-bool
-sts_str_ends(struct sts_str s, struct sts_str suffix)
-{
-	return s.n >= suffix.n && sts_str_eq(sts_str_from(s, s.n - suffix.n), suffix);
+	while (i < a.n && (a.p[i] == b.p[i] || sts_lower(a.p[i]) == sts_lower(b.p[i])))
+		i++;
+	return i == a.n;
 }
 
 int
@@ -62,18 +28,6 @@ sts_str_cmp(struct sts_str a, struct sts_str b)
 	if (order != 0)
 		return order;
 	return (a.n > b.n) - (a.n < b.n);
-}
-
-struct sts_str
-sts_str_from(struct sts_str s, size_t n)
-{
-	return n == 0 ? s : (struct sts_str){ s.p + n, s.n - n };
-}
-
-struct sts_str
-sts_str_head(struct sts_str s, size_t n)
-{
-	return (struct sts_str){ s.p, n };
 }
 
 struct sts_str

@@ -5,10 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * A view of bytes that somebody else owns: never freed, never written through,
- * alive as long as the bytes it points into. Nothing here allocates.
+ * alive as long as the bytes it points into. Nothing here allocates. What is asked for
+ * each byte or name of each answer stands here, so that it costs no call.
  */
 struct sts_str {
 	const char *p;
@@ -18,19 +20,53 @@ struct sts_str {
 #define STS_STR(literal) ((struct sts_str){ (literal), sizeof(literal) - 1 })
 #define STS_STR_NONE ((struct sts_str){ NULL, 0 })
 
-struct sts_str sts_str_of(const char *text); /* NULL gives the empty view */
+/* NULL gives the empty view. */
+static inline struct sts_str
+sts_str_of(const char *text)
+{
+	return text == NULL ? STS_STR_NONE : (struct sts_str){ text, strlen(text) };
+}
 
-char sts_lower(char c); /* ASCII */
-
-bool sts_str_eq(struct sts_str a, struct sts_str b);
-bool sts_str_eq_nocase(struct sts_str a, struct sts_str b); /* ASCII only */
-bool sts_str_starts(struct sts_str s, struct sts_str prefix);
-bool sts_str_ends(struct sts_str s, struct sts_str suffix);
-int sts_str_cmp(struct sts_str a, struct sts_str b); /* bytewise, shorter first */
+static inline char
+sts_lower(char c) /* ASCII */
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
 
 /* Everything from byte n on (n <= s.n), and the first n bytes. */
-struct sts_str sts_str_from(struct sts_str s, size_t n);
-struct sts_str sts_str_head(struct sts_str s, size_t n);
+static inline struct sts_str
+sts_str_from(struct sts_str s, size_t n)
+{
+	return n == 0 ? s : (struct sts_str){ s.p + n, s.n - n };
+}
+
+static inline struct sts_str
+sts_str_head(struct sts_str s, size_t n)
+{
+	return (struct sts_str){ s.p, n };
+}
+
+/* An empty view may have no address, which memcmp must not be given. */
+static inline bool
+sts_str_eq(struct sts_str a, struct sts_str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool
+sts_str_starts(struct sts_str s, struct sts_str prefix)
+{
+	return s.n >= prefix.n && sts_str_eq(sts_str_head(s, prefix.n), prefix);
+}
+
+static inline bool
+sts_str_ends(struct sts_str s, struct sts_str suffix)
+{
+	return s.n >= suffix.n && sts_str_eq(sts_str_from(s, s.n - suffix.n), suffix);
+}
+
+bool sts_str_eq_nocase(struct sts_str a, struct sts_str b); /* ASCII only */
+int sts_str_cmp(struct sts_str a, struct sts_str b); /* bytewise, shorter first */
 
 /* Without blanks (space, TAB) at both ends. */
 struct sts_str sts_str_trim(struct sts_str s);

@@ -189,8 +189,7 @@ is_usable(struct sts_str name, bool wildcard)
 /* What "secure" is made from. */
 struct source {
 	const struct sts_entry *e;
-	struct sts_policy policy;
-	struct sts_str domain;
+	struct sts_str policy, domain;
 	bool brackets;
 	int64_t now;
 };
@@ -199,7 +198,7 @@ static void
 start_match(struct sts_match *m, const struct source *s, bool exact)
 {
 	*m = (struct sts_match){ 0 };
-	sts_match_start(m, s->e, &s->policy, s->domain, s->brackets, s->now, exact);
+	sts_match_start(m, s->e, s->policy, s->domain, s->brackets, s->now, exact);
 }
 
 /* "match=" and its names; how many there were. */
@@ -299,7 +298,7 @@ put_line(struct sts_buf *to, struct sts_str line)
 static size_t
 put_lines(struct sts_buf *to, const struct source *s)
 {
-	struct sts_str rest = s->policy.text, line;
+	struct sts_str rest = s->policy, line;
 	size_t count = 0;
 
 	while (!to->bad && sts_policy_line(&rest, &line)) {
@@ -357,8 +356,7 @@ put_enforced(struct sts_buf *to, const struct sts_entry *e, struct sts_str domai
 
 	if (e == NULL)
 		return STS_ERR_INTERNAL;
-	if (sts_policy_parse(e->policy, &s.policy, NULL, NULL) != STS_OK)
-		return STS_ERR_CACHE;
+	s.policy = sts_policy_text(e->policy);
 	err = put_secure(to, &s, style->exact, style->servername);
 	if (err == STS_ERR_REPLY_TOO_LONG && style->exact)
 		err = put_secure(to, &s, false, style->servername);

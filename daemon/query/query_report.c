@@ -568,7 +568,7 @@ judge_policy(struct query_report *r, const struct sts_entry *entry,
 	    policy->max_age < SHORT_LIFE)
 		query_find(&r->findings, QUERY_POL26, STS_STR_NONE, STS_STR_NONE);
 	r->fit =
-	    sts_match_fit(entry, policy, domain_of(r), r->key.brackets, context->now);
+	    sts_match_fit(entry, policy->text, domain_of(r), r->key.brackets, context->now);
 	judge_fit(r, policy, enforced, context->verbose);
 }
 

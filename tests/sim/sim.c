@@ -377,7 +377,7 @@ note_names(const struct sts_entry *e)
 		complain("the entry holds no policy");
 		return;
 	}
-	sts_match_start(&m, e, &policy, DOMAIN, world.target.brackets, world.now,
+	sts_match_start(&m, e, policy.text, DOMAIN, world.target.brackets, world.now,
 	    !world.rules.loose);
 	while (sts_match_next(&m, &name, &wildcard)) {
 		if (out.n > 0)

@@ -143,7 +143,7 @@ check_names(const char *what, bool brackets, bool exact, const char *want)
 	struct sts_str name;
 	bool wildcard;
 
-	sts_match_start(&m, &entry, &policy, STS_STR("dom.b"), brackets, NOW, exact);
+	sts_match_start(&m, &entry, policy.text, STS_STR("dom.b"), brackets, NOW, exact);
 	while (sts_match_next(&m, &name, &wildcard)) {
 		if (got.n > 0)
 			sts_put_char(&got, ' ');
@@ -168,7 +168,7 @@ test_cases(void)
 		make_hosts(words);
 		make_policy(cases[i].policy);
 		CHECK(cases[i].what,
-		    sts_match_fit(&entry, &policy, STS_STR("dom.b"), false, NOW) ==
+		    sts_match_fit(&entry, policy.text, STS_STR("dom.b"), false, NOW) ==
 			cases[i].fit);
 		check_names(cases[i].what, false, true, cases[i].exact);
 		check_names(cases[i].what, false, false, cases[i].loose);
@@ -185,11 +185,11 @@ test_brackets(void)
 	make_hosts(words);
 	make_policy("*.b");
 	CHECK("brackets",
-	    sts_match_fit(&entry, &policy, STS_STR("dom.b"), true, NOW) == STS_FIT_SOME);
+	    sts_match_fit(&entry, policy.text, STS_STR("dom.b"), true, NOW) == STS_FIT_SOME);
 	check_names("brackets", true, true, "dom.b");
 	make_policy("*.a.b");
 	CHECK("brackets",
-	    sts_match_fit(&entry, &policy, STS_STR("dom.b"), true, NOW) == STS_FIT_NONE);
+	    sts_match_fit(&entry, policy.text, STS_STR("dom.b"), true, NOW) == STS_FIT_NONE);
 	check_names("brackets", true, true, STS_MATCH_NOTHING);
 }
 
@@ -208,7 +208,7 @@ test_examined(void)
 		}
 		make_policy("*.a.b");
 		CHECK("examined",
-		    sts_match_fit(&entry, &policy, STS_STR("dom.b"), false, NOW) ==
+		    sts_match_fit(&entry, policy.text, STS_STR("dom.b"), false, NOW) ==
 			(fits < STS_MX_EXAMINED ? STS_FIT_SOME : STS_FIT_NONE));
 		check_names("examined", false, true,
 		    fits < STS_MX_EXAMINED ? "mx.a.b" : STS_MATCH_NOTHING);
@@ -218,7 +218,7 @@ test_examined(void)
 		entry.mx[i].seen = entry.mx[i].preference < 33 ? NOW - 7200 : NOW;
 	make_policy("*.a.b");
 	CHECK("gone",
-	    sts_match_fit(&entry, &policy, STS_STR("dom.b"), false, NOW) == STS_FIT_SOME);
+	    sts_match_fit(&entry, policy.text, STS_STR("dom.b"), false, NOW) == STS_FIT_SOME);
 	for (size_t i = 0; i < entry.mx_count; i++)
 		entry.mx[i].seen = NOW;
 	make_policy("*.a.b *.c.d");
