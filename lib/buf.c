@@ -48,7 +48,7 @@ grow(struct sts_buf *b, size_t need)
 
 /* Makes room for n more bytes, or the buffer bad. */
 static bool
-has_room(struct sts_buf *b, size_t n)
+make_room(struct sts_buf *b, size_t n)
 {
 	if (b->bad)
 		return false;
@@ -62,6 +62,14 @@ has_room(struct sts_buf *b, size_t n)
 		return false;
 	}
 	return true;
+}
+
+static inline bool
+has_room(struct sts_buf *b, size_t n)
+{
+	bool has = n <= b->size - b->n && (b->limit == 0 || b->n + n <= b->limit);
+
+	return (has && !b->bad) || make_room(b, n);
 }
 
 void
@@ -97,13 +105,9 @@ sts_put_number(struct sts_buf *b, unsigned long long n)
 void
 sts_put_lower(struct sts_buf *b, struct sts_str s)
 {
-	char *to;
-
 	if (s.n == 0 || !has_room(b, s.n))
 		return;
-	to = b->p + b->n;
-	for (size_t i = 0; i < s.n; i++)
-		to[i] = sts_lower(s.p[i]);
+	sts_lower_copy(b->p + b->n, s);
 	b->n += s.n;
 }
 

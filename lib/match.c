@@ -78,20 +78,22 @@ is_wildcard(struct sts_str pattern)
 
 /*
  * RFC 8461 section 4.1, as sts_name_matches() has it: but the policy was found valid, and
- * only of the host must be asked whether it is a host name. What can differ is looked at
- * first: a policy of 64 KiB holds eight thousand patterns, each held against every host.
+ * only of a host's first label must be asked whether it is one. What can differ is looked
+ * at first: a policy of 64 KiB holds eight thousand patterns, each held against every host.
  */
 static bool
 covers(struct sts_str pattern, struct sts_str host)
 {
-	bool wildcard = is_wildcard(pattern);
-	struct sts_str ending = sts_str_from(pattern, wildcard ? 1 : 0), label;
+	struct sts_str label;
 
-	if (host.n < ending.n || (!wildcard && host.n > ending.n) ||
-	    !sts_str_eq_nocase(sts_str_from(host, host.n - ending.n), ending))
+	if (!is_wildcard(pattern))
+		return sts_str_eq_nocase(pattern, host);
+	pattern = sts_str_from(pattern, 1);
+	if (host.n < pattern.n || host.n > STS_NAME_MAX)
 		return false;
-	label = sts_str_head(host, host.n - ending.n);
-	return !wildcard || (sts_name_is_single_label(label) && sts_name_is_host(host));
+	label = sts_str_head(host, host.n - pattern.n);
+	return sts_str_eq_nocase(sts_str_from(host, label.n), pattern) &&
+	    sts_name_is_single_label(label) && sts_name_is_host(label);
 }
 
 static bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "name.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define PORT_SMTP 25
@@ -11,16 +12,18 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static bool
-is_letter(char c)
-{
-	return sts_lower(c) >= 'a' && sts_lower(c) <= 'z';
-}
-
+/* Letter, digit or hyphen. */
 static bool
 is_ldh(char c)
 {
-	return is_letter(c) || is_digit(c) || c == '-';
+	static const bool is[UCHAR_MAX + 1] = {
+		['a' ... 'z'] = true,
+		['A' ... 'Z'] = true,
+		['0' ... '9'] = true,
+		['-'] = true,
+	};
+
+	return is[(unsigned char)c];
 }
 
 static struct sts_str
@@ -29,30 +32,26 @@ without_dot(struct sts_str s)
 	return sts_str_ends(s, STS_STR(".")) ? sts_str_head(s, s.n - 1) : s;
 }
 
-/*
- * A policy may hold thousands of names, and each is asked again where it is written: so
- * this is one pass. At a dot and at the end of the name a label ends.
- */
+/* One pass: a policy may hold thousands of names, and each is asked about again where it
+ * is written. */
 bool
 sts_name_is_host(struct sts_str s)
 {
-	size_t start = 0; /* of the label */
-	char last = '.';
+	size_t start, end = 0; /* of a label */
 
-	if (s.n == 0 || s.n > STS_NAME_MAX)
+	if (s.n > STS_NAME_MAX)
 		return false;
-	for (size_t i = 0; i < s.n; last = s.p[i++]) {
-		if (is_letter(s.p[i]) || is_digit(s.p[i]))
-			continue;
-		if (last == '.' || (s.p[i] != '-' && (s.p[i] != '.' || last == '-')))
+	for (;;) {
+		for (start = end; end < s.n && is_ldh(s.p[end]);)
+			end++;
+		if (end == start || end - start > STS_LABEL_MAX || s.p[start] == '-' ||
+		    s.p[end - 1] == '-')
 			return false;
-		if (s.p[i] == '-')
-			continue;
-		if (i - start > STS_LABEL_MAX)
+		if (end == s.n)
+			return true;
+		if (s.p[end++] != '.')
 			return false;
-		start = i + 1;
 	}
-	return last != '.' && last != '-' && s.n - start <= STS_LABEL_MAX;
 }
 
 bool

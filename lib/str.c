@@ -14,6 +14,8 @@ sts_str_eq_nocase(struct sts_str a, struct sts_str b)
 
 	if (a.n != b.n)
 		return false;
+	while (a.n - i >= 8 && memcmp(a.p + i, b.p + i, 8) == 0)
+		i += 8; /* nearly always they are of one case */
 	while (i < a.n && (a.p[i] == b.p[i] || sts_lower(a.p[i]) == sts_lower(b.p[i])))
 		i++;
 	return i == a.n;

@@ -33,6 +33,13 @@ sts_lower(char c) /* ASCII */
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+static inline void
+sts_lower_copy(char *restrict to, struct sts_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		to[i] = sts_lower(s.p[i]);
+}
+
 /* Everything from byte n on (n <= s.n), and the first n bytes. */
 static inline struct sts_str
 sts_str_from(struct sts_str s, size_t n)

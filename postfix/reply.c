@@ -240,7 +240,7 @@ put_secure(struct sts_buf *to, const struct source *s, bool exact, bool serverna
 	if (to->bad)
 		return STS_ERR_REPLY_TOO_LONG;
 	/* Postfix takes an empty list of names for a broken table: never give one. */
-	return names > 0 ? STS_OK : STS_ERR_INTERNAL;
+	return names > 0 ? STS_OK : STS_ERR_CACHE;
 }
 
 /* The patterns as the policy has them: those that match= is made from, whatever it has
