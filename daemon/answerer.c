@@ -69,6 +69,7 @@ struct answerer {
 	struct overrides *overrides;
 	int overrides_fd; /* until the clock is known; -1: none */
 	struct sts_cache *cache;
+	struct sts_entry entry; /* the one that is being answered from */
 	struct sts_rules rules;
 	struct pf_reply_style style;
 	struct clients *clients;
@@ -191,11 +192,10 @@ put_answer(const struct answerer *a, struct sts_buf *reply,
 	return RESULT_TEMP;
 }
 
-/* What the cache knows: *e is room, or NULL when that is nothing. The views live until
- * the cache is paused. STS_OK, or why nobody can tell just now. */
+/* What the cache knows: NULL when that is nothing. The views live until the cache is
+ * paused. STS_OK, or why nobody can tell just now. */
 static enum sts_err
-look_up(struct answerer *a, struct sts_str domain, struct sts_entry *room,
-    const struct sts_entry **e)
+look_up(struct answerer *a, struct sts_str domain, const struct sts_entry **e)
 {
 	struct sts_str bytes;
 	enum sts_err err = sts_cache_get(a->cache, domain, &bytes);
@@ -207,9 +207,9 @@ look_up(struct answerer *a, struct sts_str domain, struct sts_entry *room,
 		leave_damaged("the cache cannot be read", domain);
 	if (err != STS_OK)
 		return err;
-	if (sts_entry_read(bytes, room) != STS_OK)
+	if (sts_entry_read(bytes, &a->entry) != STS_OK)
 		leave_damaged("an entry does not match its checksum", domain);
-	*e = room;
+	*e = &a->entry;
 	return STS_OK;
 }
 
@@ -219,14 +219,13 @@ static enum metrics_result
 put_alone(struct answerer *a, struct sts_buf *reply, const struct sts_key *key,
     enum pf_map map, int64_t now, enum sts_err why)
 {
-	struct sts_entry room;
 	const struct sts_entry *e;
 	struct sts_answer answer;
 	enum sts_err err;
 
 	if (!key->ascii)
 		return put_temp(reply, domain_of(key), why);
-	err = look_up(a, domain_of(key), &room, &e);
+	err = look_up(a, domain_of(key), &e);
 	if (err != STS_OK)
 		return put_temp(reply, domain_of(key), err);
 	sts_answer(e, domain_of(key), target_of(key), STS_HOPE_AWAY, now, &a->rules,
@@ -441,10 +440,9 @@ answer_domain(struct answerer *a, struct client *c, const struct sts_key *key,
     enum pf_map map, struct sts_buf *reply, enum metrics_result *result)
 {
 	int64_t now = seconds_at(a, a->us);
-	struct sts_entry room;
 	const struct sts_entry *e;
 	struct sts_answer answer;
-	enum sts_err err = look_up(a, domain_of(key), &room, &e);
+	enum sts_err err = look_up(a, domain_of(key), &e);
 	bool unused;
 
 	if (err != STS_OK) {
@@ -576,15 +574,14 @@ static enum metrics_result
 put_told(struct answerer *a, struct sts_buf *reply, const struct question *q,
     const struct ipc_message *m, int64_t now)
 {
-	struct sts_entry room;
 	const struct sts_entry *e = NULL;
 	struct sts_answer answer;
 
 	if (m->text.n > 0) {
-		if (sts_entry_read(m->text, &room) != STS_OK)
+		if (sts_entry_read(m->text, &a->entry) != STS_OK)
 			return put_alone(a, reply, &q->key, q->map, now,
 			    STS_ERR_INTERNAL);
-		e = &room;
+		e = &a->entry;
 	}
 	sts_answer(e, domain_of(&q->key), target_of(&q->key), m->hope, now, &a->rules,
 	    &answer);

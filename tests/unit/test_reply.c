@@ -97,7 +97,7 @@ static const struct {
 	    "TEMP example.com: internal error" },
 	{ "mode none has no names", SECURE,
 	    "version: STSv1\nmode: none\nmax_age: 86400\n", NULL, &usual,
-	    STS_VERDICT_TEMP, "TEMP example.com: internal error" },
+	    STS_VERDICT_TEMP, "TEMP example.com: cache unreadable" },
 
 	{ "a fetch that goes on", TEMP(STS_ERR_FETCH_RUNNING, -1), NULL, NULL, &usual,
 	    STS_VERDICT_TEMP, "TEMP example.com: policy fetch in progress" },
