@@ -64,8 +64,8 @@ struct sts_entry {
 	struct sts_dane dane[STS_DANE_TARGETS];
 
 	size_t mx_count;
-	struct sts_mx_seen mx[STS_MX_MAX]; /* also names seen in the last hour; of the
-					    * array only mx_count are ever set or read */
+	struct sts_mx_seen mx[STS_MX_MAX]; /* by preference, also names seen in the last
+					    * hour; only mx_count are ever set or read */
 };
 
 /* Copies an entry, of mx only what is set. */

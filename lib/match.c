@@ -5,14 +5,6 @@
 #include "bounds.h"
 #include "name.h"
 
-/* The domain's hosts: those of its MX, or one, its own name. */
-struct hosts {
-	const struct sts_mx_seen *mx; /* NULL: only own */
-	size_t count;
-	struct sts_str own;
-	int64_t now;
-};
-
 static bool
 is_recent(int64_t seen, int64_t now)
 {
@@ -22,11 +14,11 @@ is_recent(int64_t seen, int64_t now)
 /* False: who the hosts are is not known. */
 static bool
 find_hosts(const struct sts_entry *e, struct sts_str domain, bool brackets, int64_t now,
-    struct hosts *h)
+    struct sts_hosts *h)
 {
 	bool implicit = e->mx_err == STS_ERR_DNS_NODATA && is_recent(e->mx_at, now);
 
-	*h = (struct hosts){ NULL, 1, domain, now };
+	*h = (struct sts_hosts){ NULL, 1, domain, now };
 	/* RFC 5321 section 5.1: without any MX the domain is its own host. */
 	if (brackets || implicit)
 		return true;
@@ -42,7 +34,7 @@ find_hosts(const struct sts_entry *e, struct sts_str domain, bool brackets, int6
 
 /* The i-th host, if it is still one. */
 static bool
-host_at(const struct hosts *h, size_t i, struct sts_str *host)
+host_at(const struct sts_hosts *h, size_t i, struct sts_str *host)
 {
 	if (h->mx == NULL) {
 		*host = h->own;
@@ -50,24 +42,6 @@ host_at(const struct hosts *h, size_t i, struct sts_str *host)
 	}
 	*host = h->mx[i].host;
 	return is_recent(h->mx[i].seen, h->now);
-}
-
-/* Is it among the first STS_MX_EXAMINED by preference? */
-static bool
-is_examined(const struct hosts *h, size_t i)
-{
-	size_t before = 0;
-
-	if (h->mx == NULL || h->count <= STS_MX_EXAMINED)
-		return true;
-	for (size_t j = 0; j < h->count; j++) {
-		bool first = h->mx[j].preference < h->mx[i].preference ||
-		    (h->mx[j].preference == h->mx[i].preference && j < i);
-
-		if (first && is_recent(h->mx[j].seen, h->now))
-			before++;
-	}
-	return before < STS_MX_EXAMINED;
 }
 
 static bool
@@ -96,14 +70,26 @@ covers(struct sts_str pattern, struct sts_str host)
 	    sts_name_is_single_label(label) && sts_name_is_host(label);
 }
 
-static bool
-any_pattern_covers(struct sts_str policy, const struct sts_str *hosts, size_t count)
+/* Only the most preferred hosts decide. */
+static void
+leave_examined(struct sts_hosts *h)
 {
-	struct sts_str pattern;
+	struct sts_str host;
+	size_t examined = 0, count = 0;
+
+	while (count < h->count && examined < STS_MX_EXAMINED)
+		examined += host_at(h, count++, &host) ? 1 : 0;
+	h->count = count;
+}
+
+static bool
+any_pattern_covers(struct sts_str policy, const struct sts_hosts *h)
+{
+	struct sts_str pattern, host;
 
 	while (sts_policy_mx(&policy, &pattern))
-		for (size_t i = 0; i < count; i++)
-			if (covers(pattern, hosts[i]))
+		for (size_t i = 0; i < h->count; i++)
+			if (host_at(h, i, &host) && covers(pattern, host))
 				return true;
 	return false;
 }
@@ -112,32 +98,23 @@ enum sts_fit
 sts_match_fit(const struct sts_entry *e, struct sts_str policy, struct sts_str domain,
     bool brackets, int64_t now)
 {
-	struct sts_str examined[STS_MX_EXAMINED];
-	struct hosts h;
-	size_t count = 0;
+	struct sts_hosts h;
 
 	if (!find_hosts(e, domain, brackets, now, &h))
 		return STS_FIT_UNKNOWN;
-	for (size_t i = 0; i < h.count && count < STS_MX_EXAMINED; i++)
-		if (is_examined(&h, i) && host_at(&h, i, &examined[count]))
-			count++;
-	return any_pattern_covers(policy, examined, count) ? STS_FIT_SOME : STS_FIT_NONE;
+	leave_examined(&h);
+	return any_pattern_covers(policy, &h) ? STS_FIT_SOME : STS_FIT_NONE;
 }
 
 void
 sts_match_start(struct sts_match *m, const struct sts_entry *e, struct sts_str policy,
-    struct sts_str domain, bool brackets, int64_t now,
-    bool exact)
+    struct sts_str domain, bool brackets, int64_t now, bool exact)
 {
 	enum sts_fit fit = STS_FIT_UNKNOWN;
 
 	if (exact)
 		fit = sts_match_fit(e, policy, domain, brackets, now);
-	m->e = e;
-	m->domain = domain;
-	m->brackets = brackets;
-	m->now = now;
-	m->exact = fit == STS_FIT_SOME;
+	m->exact = fit == STS_FIT_SOME && find_hosts(e, domain, brackets, now, &m->hosts);
 	m->none = fit == STS_FIT_NONE;
 	m->rest = policy;
 }
@@ -146,14 +123,10 @@ sts_match_start(struct sts_match *m, const struct sts_entry *e, struct sts_str p
 static bool
 next_host(struct sts_match *m, struct sts_str *name)
 {
-	struct hosts h;
-
-	if (!find_hosts(m->e, m->domain, m->brackets, m->now, &h))
-		return false;
-	while (m->host < h.count) {
+	while (m->host < m->hosts.count) {
 		struct sts_str host;
 
-		if (host_at(&h, m->host++, &host) && covers(m->pattern, host) &&
+		if (host_at(&m->hosts, m->host++, &host) && covers(m->pattern, host) &&
 		    sts_nameset_add(&m->given, host)) {
 			*name = host;
 			return true;

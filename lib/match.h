@@ -33,11 +33,15 @@ enum sts_fit sts_match_fit(const struct sts_entry *e, struct sts_str policy,
  * any pattern, the one name that never matches. loose, or hosts unknown: wildcards
  * stay. Starts with an all-zero struct and sts_match_start.
  */
-struct sts_match {
-	const struct sts_entry *e;
-	struct sts_str domain;
-	bool brackets;
+struct sts_hosts {		      /* those of the domain's MX, or one, its own name */
+	const struct sts_mx_seen *mx; /* NULL: only own */
+	size_t count;
+	struct sts_str own;
 	int64_t now;
+};
+
+struct sts_match {
+	struct sts_hosts hosts; /* exact only */
 	bool exact;
 	bool none; /* nothing fits: one name only */
 	struct sts_str rest, pattern;
@@ -48,8 +52,7 @@ struct sts_match {
 };
 
 void sts_match_start(struct sts_match *m, const struct sts_entry *e,
-    struct sts_str policy, struct sts_str domain, bool brackets, int64_t now,
-    bool exact);
+    struct sts_str policy, struct sts_str domain, bool brackets, int64_t now, bool exact);
 /* name without "*."; any case. False at the end, and when m->bad. */
 bool sts_match_next(struct sts_match *m, struct sts_str *name, bool *wildcard);
 void sts_match_done(struct sts_match *m);

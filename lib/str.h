@@ -73,7 +73,7 @@ sts_str_ends(struct sts_str s, struct sts_str suffix)
 }
 
 bool sts_str_eq_nocase(struct sts_str a, struct sts_str b); /* ASCII only */
-int sts_str_cmp(struct sts_str a, struct sts_str b); /* bytewise, shorter first */
+int sts_str_cmp(struct sts_str a, struct sts_str b);	    /* bytewise, shorter first */
 
 /* Without blanks (space, TAB) at both ends. */
 struct sts_str sts_str_trim(struct sts_str s);

@@ -567,8 +567,8 @@ judge_policy(struct query_report *r, const struct sts_entry *entry,
 	if (context->verbose && r->has_policy && policy->mode == STS_MODE_ENFORCE &&
 	    policy->max_age < SHORT_LIFE)
 		query_find(&r->findings, QUERY_POL26, STS_STR_NONE, STS_STR_NONE);
-	r->fit =
-	    sts_match_fit(entry, policy->text, domain_of(r), r->key.brackets, context->now);
+	r->fit = sts_match_fit(entry, policy->text, domain_of(r), r->key.brackets,
+	    context->now);
 	judge_fit(r, policy, enforced, context->verbose);
 }
 

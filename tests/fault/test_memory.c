@@ -155,7 +155,8 @@ matches(void)
 
 	make_entry(false);
 	CHECK("policy", sts_policy_parse(entry.policy, &policy, NULL, NULL) == STS_OK);
-	sts_match_start(&m, &entry, policy.text, STS_STR("example.com"), false, NOW, true);
+	sts_match_start(&m, &entry, policy.text, STS_STR("example.com"), false, NOW,
+	    true);
 	while (sts_match_next(&m, &name, &wildcard))
 		say(name);
 	good = !m.bad;
