@@ -11,37 +11,43 @@ is_recent(int64_t seen, int64_t now)
 	return seen != 0 && now - seen <= STS_MX_MEMORY;
 }
 
+/* The bytes of the first label; 0: it is no host any more, or not one that fits anything. */
+static uint8_t
+label_of(const struct sts_mx_seen *mx, int64_t now)
+{
+	struct sts_str rest = mx->host, label;
+
+	if (!is_recent(mx->seen, now) || rest.n > STS_NAME_MAX)
+		return 0;
+	(void)sts_str_cut(&rest, '.', &label);
+	return (uint8_t)label.n;
+}
+
 /* False: who the hosts are is not known. */
 static bool
 find_hosts(const struct sts_entry *e, struct sts_str domain, bool brackets, int64_t now,
     struct sts_hosts *h)
 {
 	bool implicit = e->mx_err == STS_ERR_DNS_NODATA && is_recent(e->mx_at, now);
+	size_t recent = 0;
 
-	*h = (struct sts_hosts){ NULL, 1, domain, now };
-	/* RFC 5321 section 5.1: without any MX the domain is its own host. */
-	if (brackets || implicit)
-		return true;
-	if (e->mx_err != STS_OK || e->mx_null)
-		return false;
 	h->mx = e->mx;
 	h->count = e->mx_count;
-	for (size_t i = 0; i < h->count; i++)
-		if (is_recent(h->mx[i].seen, now))
-			return true;
-	return false;
-}
-
-/* The i-th host, if it is still one. */
-static bool
-host_at(const struct sts_hosts *h, size_t i, struct sts_str *host)
-{
-	if (h->mx == NULL) {
-		*host = h->own;
-		return true;
+	/* RFC 5321 section 5.1: without any MX the domain is its own host. */
+	if (brackets || implicit) {
+		h->own = (struct sts_mx_seen){ .seen = now, .host = domain };
+		h->mx = &h->own;
+		h->count = 1;
+	} else if (e->mx_err != STS_OK || e->mx_null) {
+		return false;
 	}
-	*host = h->mx[i].host;
-	return is_recent(h->mx[i].seen, h->now);
+	for (size_t i = 0; i < h->count; i++) {
+		h->label[i] = label_of(&h->mx[i], now);
+		recent += is_recent(h->mx[i].seen, now) ? 1 : 0;
+		if (recent <= STS_MX_EXAMINED)
+			h->examined = i + 1;
+	}
+	return recent > 0;
 }
 
 static bool
@@ -56,42 +62,28 @@ is_wildcard(struct sts_str pattern)
  * at first: a policy of 64 KiB holds eight thousand patterns, each held against every host.
  */
 static bool
-covers(struct sts_str pattern, struct sts_str host)
+covers(struct sts_str pattern, const struct sts_hosts *h, size_t i)
 {
-	struct sts_str label;
+	struct sts_str host = h->mx[i].host, label = sts_str_head(host, h->label[i]);
 
+	if (label.n == 0)
+		return false;
 	if (!is_wildcard(pattern))
 		return sts_str_eq_nocase(pattern, host);
-	pattern = sts_str_from(pattern, 1);
-	if (host.n < pattern.n || host.n > STS_NAME_MAX)
-		return false;
-	label = sts_str_head(host, host.n - pattern.n);
-	return sts_str_eq_nocase(sts_str_from(host, label.n), pattern) &&
-	    sts_name_is_single_label(label) && sts_name_is_host(label);
+	return sts_str_eq_nocase(sts_str_from(pattern, 1), sts_str_from(host, label.n)) &&
+	    sts_name_is_host(label);
 }
 
-/* Only the most preferred hosts decide. */
-static void
-leave_examined(struct sts_hosts *h)
+static enum sts_fit
+fit_of(struct sts_str policy, const struct sts_hosts *h)
 {
-	struct sts_str host;
-	size_t examined = 0, count = 0;
-
-	while (count < h->count && examined < STS_MX_EXAMINED)
-		examined += host_at(h, count++, &host) ? 1 : 0;
-	h->count = count;
-}
-
-static bool
-any_pattern_covers(struct sts_str policy, const struct sts_hosts *h)
-{
-	struct sts_str pattern, host;
+	struct sts_str pattern;
 
 	while (sts_policy_mx(&policy, &pattern))
-		for (size_t i = 0; i < h->count; i++)
-			if (host_at(h, i, &host) && covers(pattern, host))
-				return true;
-	return false;
+		for (size_t i = 0; i < h->examined; i++)
+			if (covers(pattern, h, i))
+				return STS_FIT_SOME;
+	return STS_FIT_NONE;
 }
 
 enum sts_fit
@@ -100,10 +92,8 @@ sts_match_fit(const struct sts_entry *e, struct sts_str policy, struct sts_str d
 {
 	struct sts_hosts h;
 
-	if (!find_hosts(e, domain, brackets, now, &h))
-		return STS_FIT_UNKNOWN;
-	leave_examined(&h);
-	return any_pattern_covers(policy, &h) ? STS_FIT_SOME : STS_FIT_NONE;
+	return find_hosts(e, domain, brackets, now, &h) ? fit_of(policy, &h)
+							: STS_FIT_UNKNOWN;
 }
 
 void
@@ -112,9 +102,9 @@ sts_match_start(struct sts_match *m, const struct sts_entry *e, struct sts_str p
 {
 	enum sts_fit fit = STS_FIT_UNKNOWN;
 
-	if (exact)
-		fit = sts_match_fit(e, policy, domain, brackets, now);
-	m->exact = fit == STS_FIT_SOME && find_hosts(e, domain, brackets, now, &m->hosts);
+	if (exact && find_hosts(e, domain, brackets, now, &m->hosts))
+		fit = fit_of(policy, &m->hosts);
+	m->exact = fit == STS_FIT_SOME;
 	m->none = fit == STS_FIT_NONE;
 	m->rest = policy;
 }
@@ -124,13 +114,11 @@ static bool
 next_host(struct sts_match *m, struct sts_str *name)
 {
 	while (m->host < m->hosts.count) {
-		struct sts_str host;
+		size_t i = m->host++;
 
-		if (host_at(&m->hosts, m->host++, &host) && covers(m->pattern, host) &&
-		    sts_nameset_add(&m->given, host)) {
-			*name = host;
+		*name = m->hosts.mx[i].host;
+		if (covers(m->pattern, &m->hosts, i) && sts_nameset_add(&m->given, *name))
 			return true;
-		}
 	}
 	return false;
 }

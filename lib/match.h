@@ -33,11 +33,12 @@ enum sts_fit sts_match_fit(const struct sts_entry *e, struct sts_str policy,
  * any pattern, the one name that never matches. loose, or hosts unknown: wildcards
  * stay. Starts with an all-zero struct and sts_match_start.
  */
-struct sts_hosts {		      /* those of the domain's MX, or one, its own name */
-	const struct sts_mx_seen *mx; /* NULL: only own */
-	size_t count;
-	struct sts_str own;
-	int64_t now;
+/* Who the hosts are: those of the MX, or one, the domain itself. */
+struct sts_hosts {
+	const struct sts_mx_seen *mx;
+	size_t count, examined;
+	uint8_t label[STS_MX_MAX]; /* bytes of each one's first label; 0: it is none */
+	struct sts_mx_seen own;
 };
 
 struct sts_match {

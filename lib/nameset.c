@@ -24,12 +24,7 @@ struct sts_nameset_fork {
 static unsigned
 byte_at(struct sts_str s, size_t i)
 {
-	unsigned c;
-
-	if (i >= s.n)
-		return 0;
-	c = (unsigned char)s.p[i];
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+	return i < s.n ? (unsigned char)sts_lower(s.p[i]) : 0;
 }
 
 static unsigned

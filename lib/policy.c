@@ -500,16 +500,17 @@ sts_policy_text(struct sts_str file)
 bool
 sts_policy_mx_all(struct sts_str *rest, struct sts_str *pattern)
 {
+	bool found = false;
 	struct sts_str line;
 
-	while (sts_policy_line(rest, &line)) {
-		/* Of a valid policy's lines no other begins like that. */
-		if (sts_str_starts(line, STS_STR("mx:"))) {
-			*pattern = without_dot(sts_str_trim(sts_str_from(line, 3)));
-			return true;
-		}
+	/* Of a valid policy's lines no other begins like that. */
+	while (!found && rest->n > 0) {
+		found = sts_str_starts(*rest, STS_STR("mx:"));
+		(void)sts_policy_line(rest, &line);
 	}
-	return false;
+	if (found)
+		*pattern = without_dot(sts_str_trim(sts_str_from(line, 3)));
+	return found;
 }
 
 bool

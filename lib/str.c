@@ -43,21 +43,6 @@ sts_str_trim(struct sts_str s)
 }
 
 bool
-sts_str_cut(struct sts_str *s, char c, struct sts_str *head)
-{
-	const char *at = s->n == 0 ? NULL : memchr(s->p, c, s->n);
-
-	if (at == NULL) {
-		*head = *s;
-		*s = sts_str_from(*s, s->n);
-		return false;
-	}
-	*head = sts_str_head(*s, (size_t)(at - s->p));
-	*s = sts_str_from(*s, head->n + 1);
-	return true;
-}
-
-bool
 sts_str_number(struct sts_str s, unsigned long long max, unsigned long long *number)
 {
 	unsigned long long sum = 0;

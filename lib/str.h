@@ -80,7 +80,16 @@ struct sts_str sts_str_trim(struct sts_str s);
 
 /* Cuts s at the first byte c: *head gets what stood before it, s what follows.
  * Without a c, *head gets everything, s becomes empty and false is returned. */
-bool sts_str_cut(struct sts_str *s, char c, struct sts_str *head);
+static inline bool
+sts_str_cut(struct sts_str *s, char c, struct sts_str *head)
+{
+	const char *at = s->n == 0 ? NULL : (const char *)memchr(s->p, c, s->n);
+	bool found = at != NULL;
+
+	*head = sts_str_head(*s, found ? (size_t)(at - s->p) : s->n);
+	*s = sts_str_from(*s, head->n + (found ? 1 : 0));
+	return found;
+}
 
 /* Decimal digits only, no sign, no blanks; false when empty or above max. */
 bool sts_str_number(struct sts_str s, unsigned long long max, unsigned long long *number);

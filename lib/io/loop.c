@@ -153,12 +153,14 @@ sts_watch_new(struct sts_loop *loop, int fd, sts_on_ready *on, void *arg)
 int
 sts_watch_set(struct sts_watch *w, unsigned what)
 {
-	struct event_base *base = event_get_base(&w->event);
-	int fd = event_get_fd(&w->event);
+	struct event_base *base;
 	short events = EV_PERSIST;
+	int fd;
 
 	if (what == w->what)
 		return 0;
+	base = event_get_base(&w->event);
+	fd = event_get_fd(&w->event);
 	if (w->what != 0)
 		event_del(&w->event);
 	w->what = 0;
