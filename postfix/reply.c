@@ -244,9 +244,9 @@ put_secure(struct sts_buf *to, const struct source *s, bool exact, bool serverna
 }
 
 /* The patterns as the policy has them: those that match= is made from, whatever it has
- * put in their place. */
+ * put in their place. Counts them. */
 static enum sts_err
-put_patterns(struct sts_buf *to, const struct source *s)
+put_patterns(struct sts_buf *to, const struct source *s, size_t *count)
 {
 	struct sts_match m;
 	struct sts_str name;
@@ -256,6 +256,7 @@ put_patterns(struct sts_buf *to, const struct source *s)
 	while (!to->bad && sts_match_next(&m, &name, &wildcard)) {
 		if (!is_usable(name, wildcard))
 			continue;
+		++*count;
 		sts_put_text(to, " mx_host_pattern=");
 		if (wildcard)
 			sts_put_text(to, "*.");
@@ -326,7 +327,7 @@ put_lines(struct sts_buf *to, const struct source *s)
 static enum sts_err
 put_attributes(struct sts_buf *to, const struct source *s)
 {
-	size_t before = to->n, lines = 0;
+	size_t before = to->n, patterns = 0, lines = 0;
 	enum sts_err err;
 
 	/* Postfix refuses the whole reply if this is no host name, or numeric. */
@@ -334,7 +335,7 @@ put_attributes(struct sts_buf *to, const struct source *s)
 		return STS_OK;
 	sts_put_text(to, " policy_type=sts policy_domain=");
 	sts_put_lower(to, s->domain);
-	err = put_patterns(to, s);
+	err = put_patterns(to, s, &patterns);
 	if (err != STS_OK)
 		return err;
 	/* Where even the patterns are too long, there is no room for a line. */
@@ -342,7 +343,7 @@ put_attributes(struct sts_buf *to, const struct source *s)
 		lines = put_lines(to, s);
 	if (to->bad && !to->full)
 		return STS_ERR_NOMEM;
-	if (lines == 0)
+	if (patterns == 0 || lines == 0)
 		take_back(to, before);
 	return STS_OK;
 }

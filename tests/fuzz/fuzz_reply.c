@@ -132,6 +132,8 @@ has_dot(struct sts_str s)
 static char lower[STS_POLICY_MAX], blank[STS_POLICY_MAX];
 static struct sts_str patterns[STS_POLICY_MAX], lines[STS_POLICY_MAX];
 static size_t pattern_count, line_count;
+/* An entry holds none that is not; of such a one no other names may come, but fewer. */
+static bool valid;
 
 static bool
 is_new(struct sts_str pattern)
@@ -168,7 +170,6 @@ mean_line(struct sts_str line)
 		lines[line_count++] = line;
 }
 
-/* For a policy that is valid. */
 static void
 mean(struct sts_str text)
 {
@@ -350,7 +351,9 @@ check_value(enum attribute what, size_t before, struct sts_str value)
 		check(sts_str_eq_nocase(value, domain));
 		break;
 	case PATTERN:
-		check(before < pattern_count && sts_str_eq(value, patterns[before]));
+		check(valid
+			? before < pattern_count && sts_str_eq(value, patterns[before])
+			: !is_new(value));
 		break;
 	case STRING:
 		check(before < line_count && sts_str_eq(value, lines[before]));
@@ -399,10 +402,11 @@ check_counts(const size_t *count, enum pf_map map, size_t n)
 		check(count[TYPE] + count[DOMAIN] + count[PATTERN] + count[STRING] == 0);
 	} else if (count[TYPE] == 0) {
 		check(count[DOMAIN] + count[PATTERN] + count[STRING] == 0);
-		check(!is_policy_domain() || n + least_cost() > limit);
+		check(!is_policy_domain() || !valid || pattern_count == 0 ||
+		    n + least_cost() > limit);
 	} else {
-		check(count[DOMAIN] == 1 && count[PATTERN] == pattern_count);
-		check(count[STRING] > 0);
+		check(count[DOMAIN] == 1 && (!valid || count[PATTERN] == pattern_count));
+		check(count[PATTERN] > 0 && count[STRING] > 0);
 		check(
 		    count[STRING] == line_count || n + line_cost(count[STRING]) > limit);
 	}
@@ -533,7 +537,7 @@ check_temp(struct sts_str text)
 	} else {
 		check_trouble(text);
 	}
-	if (answer.verdict == STS_VERDICT_SECURE && pattern_count > 0 &&
+	if (answer.verdict == STS_VERDICT_SECURE && valid && pattern_count > 0 &&
 	    is_policy_domain())
 		check_too_long();
 }
@@ -642,9 +646,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_entry(data,
 	    (struct sts_str){ (const char *)data + SETTINGS, size - SETTINGS });
 	read_answer(data);
-	pattern_count = line_count = 0;
-	if (sts_policy_parse(entry.policy, &policy, NULL, NULL) == STS_OK)
-		mean(entry.policy);
+	valid = sts_policy_parse(entry.policy, &policy, NULL, NULL) == STS_OK;
+	mean(entry.policy);
 
 	verdict = ask(&query, PF_MAP_QUERY);
 	check(ask(&tlsrpt, PF_MAP_QUERY_TLSRPT) == verdict);
