@@ -6,17 +6,22 @@
  *	fixed fields		in the order of write_fixed() and read_fixed()
  *	id, record id, failed id, DANE findings, MX hosts, policy
  *
- * Version 1 knew no DANE findings. It is still read, never written: an upgrade must not
- * forget the policies of a cache that is there.
+ * The record's id is written only where it is not the policy's, which it hardly ever is.
+ *
+ * Version 2 always wrote it, version 1 knew no DANE findings either. Both are still read,
+ * never written: an upgrade must not forget the policies of a cache that is there. No two
+ * versions differ in one bit only, which the checksum does not cover.
  */
 #include "entry.h"
 
 #include <string.h>
 
 #define MAGIC STS_STR("STE")
-#define VERSION 2
+#define VERSION 4
+#define VERSION_WITH_IDS 2
 #define VERSION_WITHOUT_DANE 1
 #define PREFIX_SIZE 8 /* magic, version, checksum */
+#define SAME_ID 0xff  /* in place of the length of the record's */
 
 /* What is true of a finding, in one byte. */
 enum dane_flag {
@@ -89,6 +94,12 @@ sts_crc32c(struct sts_str bytes)
 	return ~crc_by_table(~0u, bytes.p, bytes.n);
 }
 
+static bool
+same_id(const struct sts_entry *e)
+{
+	return sts_str_eq(e->record_id, e->id);
+}
+
 static void
 write_fixed(const struct sts_entry *e, struct sts_buf *to)
 {
@@ -110,7 +121,7 @@ write_fixed(const struct sts_entry *e, struct sts_buf *to)
 	sts_put_u8(to, e->mx_null ? 1 : 0);
 	sts_put_u64(to, (uint64_t)e->asked);
 	sts_put_u8(to, (uint8_t)e->id.n);
-	sts_put_u8(to, (uint8_t)e->record_id.n);
+	sts_put_u8(to, same_id(e) ? SAME_ID : (uint8_t)e->record_id.n);
 	sts_put_u8(to, (uint8_t)e->failed_id.n);
 	sts_put_u8(to, (uint8_t)e->mx_count);
 	sts_put_u32(to, (uint32_t)e->policy.n);
@@ -147,6 +158,7 @@ write_dane(const struct sts_dane *f, struct sts_buf *to)
 struct lengths {
 	size_t id, record_id, failed_id, mx, policy, dane;
 	uint8_t mode;
+	bool same;
 };
 
 static void
@@ -172,6 +184,9 @@ read_fixed(struct sts_reader *r, uint8_t version, struct sts_entry *e, struct le
 	e->asked = (int64_t)sts_get_u64(r);
 	n->id = sts_get_u8(r);
 	n->record_id = sts_get_u8(r);
+	n->same = version == VERSION && n->record_id == SAME_ID;
+	if (n->same)
+		n->record_id = 0;
 	n->failed_id = sts_get_u8(r);
 	n->mx = sts_get_u8(r);
 	n->policy = sts_get_u32(r);
@@ -244,7 +259,8 @@ sts_entry_write(const struct sts_entry *e, struct sts_buf *to)
 	sts_put_u32(to, 0);
 	write_fixed(e, to);
 	sts_put(to, e->id);
-	sts_put(to, e->record_id);
+	if (!same_id(e))
+		sts_put(to, e->record_id);
 	sts_put(to, e->failed_id);
 	for (size_t i = 0; i < e->dane_count; i++)
 		write_dane(&e->dane[i], to);
@@ -272,7 +288,8 @@ prefix_is_sound(struct sts_reader *r, uint8_t *version)
 	*version = sts_get_u8(r);
 	crc = sts_get_u32(r);
 	return !r->bad && sts_str_eq(magic, MAGIC) &&
-	    (*version == VERSION || *version == VERSION_WITHOUT_DANE) &&
+	    (*version == VERSION || *version == VERSION_WITH_IDS ||
+		*version == VERSION_WITHOUT_DANE) &&
 	    crc == sts_crc32c(r->rest);
 }
 
@@ -289,7 +306,7 @@ sts_entry_read(struct sts_str bytes, struct sts_entry *e)
 	if (r.bad || !lengths_are_sound(&n))
 		return STS_ERR_CACHE;
 	e->id = sts_get_bytes(&r, n.id);
-	e->record_id = sts_get_bytes(&r, n.record_id);
+	e->record_id = n.same ? e->id : sts_get_bytes(&r, n.record_id);
 	e->failed_id = sts_get_bytes(&r, n.failed_id);
 	if (!read_findings(&r, n.dane, e))
 		return STS_ERR_CACHE;

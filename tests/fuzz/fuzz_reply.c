@@ -407,8 +407,8 @@ check_counts(const size_t *count, enum pf_map map, size_t n)
 	} else {
 		check(count[DOMAIN] == 1 && (!valid || count[PATTERN] == pattern_count));
 		check(count[PATTERN] > 0 && count[STRING] > 0);
-		check(
-		    count[STRING] == line_count || n + line_cost(count[STRING]) > limit);
+		check(!valid || count[STRING] == line_count ||
+		    n + line_cost(count[STRING]) > limit);
 	}
 }
 

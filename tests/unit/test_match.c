@@ -71,6 +71,8 @@ static const struct {
 	    "mx2.a.b", ".a.b" },
 	{ "only the old one would fit", "mx1.a.b@3601 c.d", "*.a.b", STS_FIT_NONE,
 	    STS_MATCH_NOTHING, ".a.b" },
+	{ "only the old one would fit a literal", "mx1.a.b@3601 c.d", "mx1.a.b",
+	    STS_FIT_NONE, STS_MATCH_NOTHING, "mx1.a.b" },
 	{ "an underscore is no host name", "m_x.a.b mx.a.b", "*.a.b", STS_FIT_SOME,
 	    "mx.a.b", ".a.b" },
 	{ "only an underscore", "m_x.a.b", "*.a.b", STS_FIT_NONE, STS_MATCH_NOTHING,
@@ -228,6 +230,28 @@ test_examined(void)
 	check_names("beyond the examined", false, true, "mx.a.b mx.c.d late.c.d");
 }
 
+/* A name is 253 bytes long at most. */
+static void
+test_long(void)
+{
+	char pattern[256] = "*.", words[260];
+
+	for (size_t i = 2; i < 253; i++)
+		pattern[i] = i % 50 == 0 ? '.' : 'a';
+	make_policy(pattern);
+	(void)snprintf(words, sizeof(words), "m%s", pattern + 1);
+	make_hosts(words);
+	CHECK("253 bytes",
+	    entry.mx[0].host.n == 253 &&
+		sts_match_fit(&entry, policy.text, STS_STR("dom.b"), false, NOW) ==
+		    STS_FIT_SOME);
+	(void)snprintf(words, sizeof(words), "mm%s", pattern + 1);
+	make_hosts(words);
+	CHECK("254 bytes",
+	    sts_match_fit(&entry, policy.text, STS_STR("dom.b"), false, NOW) ==
+		STS_FIT_NONE);
+}
+
 /* As many names as a policy can hold, each twice: each comes out once, in order. */
 static void
 test_many(void)
@@ -258,6 +282,7 @@ main(void)
 	test_cases();
 	test_brackets();
 	test_examined();
+	test_long();
 	test_many();
 	return test_failed;
 }
