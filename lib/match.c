@@ -107,6 +107,7 @@ sts_match_start(struct sts_match *m, const struct sts_entry *e, struct sts_str p
 	m->exact = fit == STS_FIT_SOME;
 	m->none = fit == STS_FIT_NONE;
 	m->rest = policy;
+	m->host = m->hosts.count;
 }
 
 /* The next host that the wildcard m->pattern covers and that was not given yet. */
@@ -142,9 +143,8 @@ sts_match_next(struct sts_match *m, struct sts_str *name, bool *wildcard)
 		return sts_nameset_add(&m->given, *name);
 	}
 	for (;;) {
-		if (m->in_pattern && next_host(m, name))
+		if (next_host(m, name))
 			return true;
-		m->in_pattern = false;
 		if (!next_pattern(m))
 			break;
 		if (!is_wildcard(m->pattern)) {
@@ -156,7 +156,6 @@ sts_match_next(struct sts_match *m, struct sts_str *name, bool *wildcard)
 			*wildcard = true;
 			return true;
 		}
-		m->in_pattern = true;
 		m->host = 0;
 	}
 	m->bad = m->given.bad;

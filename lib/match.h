@@ -47,7 +47,6 @@ struct sts_match {
 	bool none; /* nothing fits: one name only */
 	struct sts_str rest, pattern;
 	size_t host; /* next host to hold against a wildcard pattern */
-	bool in_pattern;
 	struct sts_nameset given;
 	bool bad; /* out of memory: what was given is not the whole list */
 };
