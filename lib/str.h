@@ -30,7 +30,9 @@ sts_str_of(const char *text)
 static inline char
 sts_lower(char c) /* ASCII */
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c + ('a' - 'A'));
+	return c;
 }
 
 static inline void
