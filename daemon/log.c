@@ -17,6 +17,9 @@
 /* Longer values are cut: two of them, each byte escaped as six, fit in a line. */
 #define VALUE_BYTES_MAX 320
 
+/* In the journal, of all roles: journalctl -t stsd */
+#define IDENTIFIER "stsd"
+
 static struct {
 	const char *role;
 	enum log_level level;
@@ -25,8 +28,9 @@ static struct {
 
 	bool writing;	     /* between begin and end, of a level that is wanted */
 	enum log_level now;  /* of that line */
-	struct sts_buf line; /* both keep their memory */
+	struct sts_buf line; /* these keep their memory */
 	struct sts_buf field;
+	struct sts_buf entry; /* the event as the journal wants it */
 	int64_t lost; /* lines that could not be written since the last that could */
 } self = { .role = "stsd", .level = LOG_LEVEL_INFO };
 
@@ -67,6 +71,52 @@ bool
 log_wants(enum log_level level)
 {
 	return level <= self.level;
+}
+
+/* --- For the journal: NAME=value, a line each; escaped, no value has another line --- */
+
+static void
+put_field_name(struct sts_buf *to, const char *key)
+{
+	sts_put_text(to, "STSD_");
+	for (; *key != '\0'; key++)
+		sts_put_char(to,
+		    *key >= 'a' && *key <= 'z' ? (char)(*key - 'a' + 'A') : *key);
+	sts_put_char(to, '=');
+}
+
+static void
+add_to_entry(const char *key, struct sts_str value)
+{
+	if (!logsink_wants_fields())
+		return;
+	sts_buf_clear(&self.field);
+	put_field_name(&self.field, key);
+	sts_put_escaped(&self.field, value);
+	sts_put_char(&self.field, '\n');
+	if (!self.field.bad && self.entry.n + self.field.n <= LINE_BYTES_MAX)
+		sts_put(&self.entry, sts_buf_str(&self.field));
+}
+
+static void
+begin_entry(int priority, const char *event)
+{
+	sts_buf_clear(&self.entry);
+	if (!logsink_wants_fields())
+		return;
+	sts_put_text(&self.entry, "SYSLOG_IDENTIFIER=" IDENTIFIER "\nPRIORITY=");
+	sts_put_number(&self.entry, (unsigned)priority);
+	sts_put_char(&self.entry, '\n');
+	add_to_entry("event", sts_str_of(event));
+}
+
+static void
+end_entry(void)
+{
+	if (!logsink_wants_fields())
+		return;
+	sts_put_text(&self.entry, "MESSAGE=");
+	sts_put(&self.entry, sts_buf_str(&self.line));
 }
 
 /* --- Fields: each goes into the line as a whole, or not at all --- */
@@ -137,11 +187,18 @@ put_value(struct sts_buf *to, struct sts_str value)
 }
 
 static void
-add_text(const char *key, struct sts_str value)
+put_text(const char *key, struct sts_str value)
 {
 	begin_field(key);
 	put_value(&self.field, value);
 	end_field();
+}
+
+static void
+add_text(const char *key, struct sts_str value)
+{
+	put_text(key, value);
+	add_to_entry(key, cut(value));
 }
 
 /* Digits and what belongs to them: not quoted in either format. */
@@ -151,6 +208,7 @@ add_bare(const char *key, const char *text)
 	begin_field(key);
 	sts_put_text(&self.field, text);
 	end_field();
+	add_to_entry(key, sts_str_of(text));
 }
 
 /* --- Lines --- */
@@ -164,6 +222,7 @@ begin_line(enum log_level level, const char *event)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	log_time_text(now.tv_sec, time_text);
+	begin_entry(levels[level].priority, event);
 	sts_buf_clear(line);
 	if (logsink_wants_priority()) {
 		sts_put_char(line, '<');
@@ -174,11 +233,11 @@ begin_line(enum log_level level, const char *event)
 		sts_put_text(line, "{\"time\":\"");
 		sts_put_text(line, time_text);
 		sts_put_char(line, '"');
-		add_text("level", sts_str_of(levels[level].text));
-		add_text("event", sts_str_of(event));
+		put_text("level", sts_str_of(levels[level].text));
+		put_text("event", sts_str_of(event));
 		return;
 	}
-	if (!logsink_is_syslog()) { /* which writes the time itself */
+	if (!logsink_has_time()) {
 		sts_put_text(line, time_text);
 		sts_put_char(line, ' ');
 	}
@@ -191,8 +250,10 @@ static bool
 end_line(enum log_level level)
 {
 	sts_put_text(&self.line, self.json ? "}\n" : "\n");
-	return !self.line.bad &&
-	    logsink_write(levels[level].priority, sts_buf_str(&self.line));
+	end_entry();
+	return !self.line.bad && !self.entry.bad &&
+	    logsink_write(levels[level].priority, sts_buf_str(&self.line),
+		sts_buf_str(&self.entry));
 }
 
 /* Comes after the line that could be written, of which it reports the predecessors: only

@@ -18,8 +18,9 @@
  * A line is one write(2) of at most 4096 bytes, so that lines of several processes do
  * not mix in a pipe. A log that cannot take a line is not waited for: the line is
  * dropped, and after the next one that can be written comes "log-lost" with their
- * number. Where stderr is systemd's journal (JOURNAL_STREAM), lines begin with "<3>" to
- * "<7>". syslog(3) is different: it may wait for a syslog daemon that is stuck.
+ * number. Where stderr is systemd's journal (JOURNAL_STREAM), an event is a datagram of
+ * fields: PRIORITY, MESSAGE, the line without its time, and each key as STSD_KEY; see
+ * logsink.h. syslog(3) is different: it may wait for a syslog daemon that is stuck.
  */
 enum log_level {
 	LOG_LEVEL_ERROR,

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -22,13 +23,16 @@ enum manner {
 	MANNER_SEND,
 	MANNER_WRITE,
 	MANNER_SYSLOG,
+	MANNER_JOURNAL,
 };
+
+const char *logsink_journal = "/run/systemd/journal/socket";
 
 static struct {
 	enum manner manner;
 	int fd;
-	bool own; /* fd is ours to close */
-	bool journal;
+	bool own;     /* fd is ours to close */
+	bool journal; /* stderr is it */
 } sink = { MANNER_POLL, STDERR_FILENO, false, false };
 
 /* systemd.exec(5): "DEVICE:INODE" of the journal's socket, so that a program whose
@@ -44,58 +48,100 @@ is_journal(const struct stat *st)
 	return stream != NULL && strcmp(stream, own) == 0;
 }
 
+/* To where roles and service managers expect nothing. Takes the descriptor. */
+static int
+move_up(int low)
+{
+	int fd = fcntl(low, F_DUPFD_CLOEXEC, OWN_FD_MIN);
+
+	(void)close(low);
+	return fd;
+}
+
+static int
+open_journal(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return -1;
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", logsink_journal);
+	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+		return move_up(fd);
+	(void)close(fd);
+	return -1;
+}
+
 /* A second open file of the same pipe or terminal; it fails where /proc is missing, or
  * the pipe belongs to who started us before we changed the user. */
 static int
 open_again(void)
 {
 	int low = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	int fd;
 
-	if (low == -1)
-		return -1;
-	fd = fcntl(low, F_DUPFD_CLOEXEC, OWN_FD_MIN);
-	(void)close(low);
-	return fd;
+	return low == -1 ? -1 : move_up(low);
 }
 
 static void
-open_stderr(void)
+use(enum manner manner, int own_fd)
 {
-	struct stat st;
+	sink.manner = manner;
+	sink.fd = own_fd;
+	sink.own = true;
+}
 
-	if (fstat(STDERR_FILENO, &st) == -1)
-		return;
-	sink.journal = is_journal(&st);
-	if (S_ISSOCK(st.st_mode)) {
+static void
+open_stderr(const struct stat *st)
+{
+	if (S_ISSOCK(st->st_mode)) {
 		sink.manner = MANNER_SEND;
-	} else if (S_ISREG(st.st_mode)) {
+	} else if (S_ISREG(st->st_mode)) {
 		sink.manner = MANNER_WRITE;
 	} else {
 		int fd = open_again();
 
-		if (fd == -1)
-			return;
-		sink.manner = MANNER_WRITE;
-		sink.fd = fd;
-		sink.own = true;
+		if (fd != -1)
+			use(MANNER_WRITE, fd);
 	}
+}
+
+static void
+open_what_stderr_is(void)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st) == -1)
+		return;
+	sink.journal = is_journal(&st);
+	fd = sink.journal ? open_journal() : -1;
+	if (fd != -1)
+		use(MANNER_JOURNAL, fd);
+	else
+		open_stderr(&st);
+}
+
+static void
+forget(void)
+{
+	if (sink.own)
+		(void)close(sink.fd);
+	sink.manner = MANNER_POLL;
+	sink.fd = STDERR_FILENO;
+	sink.own = false;
 }
 
 void
 logsink_open(const char *ident, bool to_syslog)
 {
-	if (sink.own)
-		(void)close(sink.fd);
 	if (sink.manner == MANNER_SYSLOG)
 		closelog();
-	sink.manner = MANNER_POLL;
-	sink.fd = STDERR_FILENO;
-	sink.own = false;
+	forget();
 	sink.journal = false;
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (!to_syslog) {
-		open_stderr();
+		open_what_stderr_is();
 		return;
 	}
 	sink.manner = MANNER_SYSLOG;
@@ -106,13 +152,19 @@ logsink_open(const char *ident, bool to_syslog)
 bool
 logsink_wants_priority(void)
 {
-	return sink.journal;
+	return sink.journal && sink.manner != MANNER_JOURNAL;
 }
 
 bool
-logsink_is_syslog(void)
+logsink_has_time(void)
 {
-	return sink.manner == MANNER_SYSLOG;
+	return sink.manner == MANNER_SYSLOG || sink.manner == MANNER_JOURNAL;
+}
+
+bool
+logsink_wants_fields(void)
+{
+	return sink.manner == MANNER_JOURNAL;
 }
 
 static bool
@@ -135,13 +187,33 @@ write_line(int fd, struct sts_str line)
 	return n > 0;
 }
 
+static bool
+send_fields(struct sts_str fields)
+{
+	struct stat st;
+
+	if (send(sink.fd, fields.p, fields.n, MSG_DONTWAIT | MSG_NOSIGNAL) != -1)
+		return true;
+	if (errno == EAGAIN || errno == ENOBUFS)
+		return false;
+	/* Nobody is there any more. Another one's stderr we may be unable to open. */
+	if (errno == EBADF)
+		sink.own = false;
+	forget();
+	if (fstat(STDERR_FILENO, &st) == 0)
+		open_stderr(&st);
+	return false;
+}
+
 bool
-logsink_write(int priority, struct sts_str line)
+logsink_write(int priority, struct sts_str line, struct sts_str fields)
 {
 	switch (sink.manner) {
 	case MANNER_SYSLOG:
 		syslog(priority, "%.*s", (int)line.n - 1, line.p);
 		return true;
+	case MANNER_JOURNAL:
+		return send_fields(fields);
 	case MANNER_SEND:
 		return send(sink.fd, line.p, line.n, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 	case MANNER_WRITE:
@@ -151,8 +223,7 @@ logsink_write(int priority, struct sts_str line)
 		if (errno != EBADF || !sink.own)
 			return false;
 		sink.own = false;
-		sink.fd = STDERR_FILENO;
-		sink.manner = MANNER_POLL;
+		forget();
 		return is_writable(sink.fd) && write_line(sink.fd, line);
 	case MANNER_POLL:
 		return is_writable(sink.fd) && write_line(sink.fd, line);

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "logsink.h"
 #include "test.h"
 
 int test_failed;
@@ -272,13 +274,12 @@ test_nobody(void)
 	    strstr(got, " warning log-lost role=test lines=1\n") != NULL);
 }
 
+/* A pipe as stderr, which JOURNAL_STREAM names, or does not. */
 static void
-test_journal(bool ours)
+capture_journal(bool ours)
 {
-	char got[512];
 	char stream[64];
 	struct stat st;
-	bool good;
 
 	capture_pipe();
 	if (fstat(STDERR_FILENO, &st) == -1)
@@ -287,13 +288,151 @@ test_journal(bool ours)
 	    (uintmax_t)st.st_ino + !ours);
 	(void)setenv("JOURNAL_STREAM", stream, 1);
 	log_open("test", LOG_LEVEL_DEBUG, false, false);
+}
+
+static void
+test_priorities(bool ours)
+{
+	char got[512];
+	bool good;
+
+	logsink_journal = "/nonexistent/journal";
+	capture_journal(ours);
 	log_say(LOG_LEVEL_ERROR, "event", "x");
 	(void)snprintf(got, sizeof(got), "%s", captured());
 	release();
 	good = is_line(got, ours ? "<3>" : "", " error event reason=x role=test\n");
-	CHECK(ours ? "our journal" : "another journal", good);
+	CHECK(ours ? "a journal out of reach" : "another journal", good);
 	if (!good)
 		fprintf(stderr, "\tgot: %s", got);
+}
+
+static char journal_folder[] = "/tmp/stsd-test-XXXXXX";
+static char journal_path[sizeof(journal_folder) + 8];
+
+/* Somebody who plays the journal; the descriptor that it reads. */
+static int
+open_journal(void)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	if (mkdtemp(strcpy(journal_folder, "/tmp/stsd-test-XXXXXX")) == NULL)
+		abort();
+	(void)snprintf(journal_path, sizeof(journal_path), "%s/socket", journal_folder);
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", journal_path);
+	if (fd == -1 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) == -1)
+		abort();
+	logsink_journal = journal_path;
+	return fd;
+}
+
+static void
+close_journal(int fd)
+{
+	(void)close(fd);
+	(void)unlink(journal_path);
+	(void)rmdir(journal_folder);
+}
+
+static const char *
+datagram(int fd)
+{
+	static char text[1 << 16];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static void
+test_fields(bool json)
+{
+	static const char head[] =
+	    "SYSLOG_IDENTIFIER=stsd\nPRIORITY=4\nSTSD_EVENT=policy-changed\n"
+	    "STSD_DOMAIN=a.example\nSTSD_REASON=a \\x1b[31m\\x0aSTSD_EVENT=forged\n"
+	    "STSD_ROLE=test\nSTSD_OLD_ID=\\\\\nSTSD_FAILURES=3\nSTSD_TOOK=0.214\nMESSAGE=";
+	static const char text[] =
+	    "warning policy-changed domain=a.example "
+	    "reason=\"a \\x1b[31m\\x0aSTSD_EVENT=forged\" role=test old_id=\"\\\\\" "
+	    "failures=3 took=0.214\n";
+	int fd = open_journal();
+	const char *got;
+	bool good;
+
+	capture_journal(true);
+	log_open("test", LOG_LEVEL_DEBUG, json, false);
+	log_begin(LOG_LEVEL_WARNING, "policy-changed", STS_STR("a.example"),
+	    "a \x1b[31m\nSTSD_EVENT=forged");
+	log_text("old_id", STS_STR("\\"));
+	log_number("failures", 3);
+	log_seconds("took", 214);
+	log_end();
+	got = datagram(fd);
+	good = strncmp(got, head, sizeof(head) - 1) == 0;
+	CHECK("nothing on stderr", captured()[0] == '\0');
+	release();
+	CHECK("fields", good);
+	if (good && json)
+		CHECK("JSON as the message",
+		    strncmp(got + sizeof(head) - 1, "{\"time\":\"", 9) == 0);
+	else if (good)
+		CHECK("message", strcmp(got + sizeof(head) - 1, text) == 0);
+	else
+		fprintf(stderr, "\tgot: %s", got);
+	close_journal(fd);
+}
+
+static void
+test_long_fields(void)
+{
+	static char nasty[5000];
+	struct sts_str view = { nasty, sizeof(nasty) - 1 };
+	int fd = open_journal();
+	const char *got;
+
+	memset(nasty, '\x01', sizeof(nasty) - 1);
+	capture_journal(true);
+	log_begin(LOG_LEVEL_INFO, "long", view, nasty);
+	for (int i = 0; i < 20; i++)
+		log_text("more", view);
+	log_end();
+	got = datagram(fd);
+	release();
+	CHECK("a bounded datagram", strlen(got) > 4096 && strlen(got) <= 2 * 4096 + 8);
+	CHECK("fields are whole", strstr(got, "\\x01\nMESSAGE=info long ") != NULL);
+	close_journal(fd);
+}
+
+/* One that does not read is not waited for; one that has gone is done without. */
+static void
+test_stuck_journal(void)
+{
+	int fd = open_journal();
+	const char *got;
+	int n = 0;
+
+	capture_journal(true);
+	for (int i = 0; i < 10000; i++)
+		log_say(LOG_LEVEL_INFO, "flood", "%d", i);
+	while (datagram(fd)[0] != '\0')
+		n++;
+	log_say(LOG_LEVEL_INFO, "after", "the flood");
+	CHECK("the next line comes", strstr(datagram(fd), "STSD_EVENT=after\n") != NULL);
+	got = datagram(fd);
+	CHECK("what was lost is counted",
+	    strstr(got, "STSD_EVENT=log-lost\n") != NULL &&
+		atoi(strstr(got, "STSD_LINES=") + 11) == 10000 - n);
+	close_journal(fd);
+
+	log_say(LOG_LEVEL_INFO, "lost", "nobody is there");
+	log_say(LOG_LEVEL_INFO, "kept", "on stderr");
+	got = captured();
+	n = strstr(got, " info kept reason=\"on stderr\" role=test\n<4>") != NULL &&
+	    strncmp(got, "<6>", 3) == 0 &&
+	    strstr(got, " log-lost role=test lines=1\n") != NULL;
+	release();
+	CHECK("a journal that has gone", n);
 }
 
 static const struct {
@@ -339,7 +478,11 @@ main(void)
 	test_full_ones();
 	test_flags();
 	test_nobody();
-	test_journal(true);
-	test_journal(false);
+	test_priorities(true);
+	test_priorities(false);
+	test_fields(false);
+	test_fields(true);
+	test_long_fields();
+	test_stuck_journal();
 	return test_failed;
 }
