@@ -65,12 +65,14 @@ enum {
 	CACHE = LOOKUP_TIME + HISTOGRAM,
 	CACHE_POLICIES = CACHE + CACHE_OUTCOMES,
 	CACHE_BYTES = CACHE_POLICIES + COUNT(modes),
+	CACHE_LIMIT,
 	FETCHES,
 	FETCH_TIME = FETCHES + COUNT(fetch_outcomes),
 	DNS = FETCH_TIME + HISTOGRAM,
 	REFRESHES = DNS + COUNT(dns_types) * COUNT(dns_outcomes),
 	REFRESH_FAILING = REFRESHES + COUNT(refresh_outcomes),
 	DNSSEC_OK,
+	DANE_WANTED,
 	CONNECTIONS,
 	IN_FLIGHT,
 	RESTARTS,
@@ -116,6 +118,8 @@ static const struct family {
 	    { LABEL("mode", modes) } },
 	{ "stsd_cache_bytes", "Bytes of the cache file in use.", LATEST, CACHE_BYTES,
 	    { { 0 } } },
+	{ "stsd_cache_limit_bytes", "What they may become (cache_size).", LATEST,
+	    CACHE_LIMIT, { { 0 } } },
 	{ "stsd_policy_fetches_total", "Policy fetches over HTTPS, by outcome.", COUNTER,
 	    FETCHES, { LABEL("outcome", fetch_outcomes) } },
 	{ "stsd_policy_fetch_duration_seconds", "How long policy fetches took.",
@@ -128,6 +132,8 @@ static const struct family {
 	    REFRESH_FAILING, { { 0 } } },
 	{ "stsd_dnssec_ok", "Whether the DNSSEC self-test of the resolver passed.",
 	    LATEST, DNSSEC_OK, { { 0 } } },
+	{ "stsd_dane_wanted", "Whether DANE is to come first where it applies.", LATEST,
+	    DANE_WANTED, { { 0 } } },
 	{ "stsd_connections", "Open client connections.", SUM, CONNECTIONS, { { 0 } } },
 	{ "stsd_lookups_in_flight", "Requests that wait for DNS or HTTPS.", SUM,
 	    IN_FLIGHT, { { 0 } } },
@@ -270,6 +276,7 @@ metrics_set_cache(const struct sts_cache_stats *stats)
 	for (size_t mode = 0; mode < COUNT(modes); mode++)
 		set(CACHE_POLICIES + mode, stats->policies[mode] + 1);
 	set(CACHE_BYTES, stats->bytes + 1);
+	set(CACHE_LIMIT, stats->limit + 1);
 	set(REFRESH_FAILING, stats->failing + 1);
 }
 
@@ -289,6 +296,12 @@ void
 metrics_set_dnssec_ok(int ok)
 {
 	set(DNSSEC_OK, ok ? 2 : 1);
+}
+
+void
+metrics_set_dane_wanted(int wanted)
+{
+	set(DANE_WANTED, wanted ? 2 : 1);
 }
 
 void

@@ -45,6 +45,7 @@ void metrics_set_cache(const struct sts_cache_stats *stats);
 void metrics_set_connections(uint64_t n);
 void metrics_set_lookups(uint64_t in_flight);
 void metrics_set_dnssec_ok(int ok);
+void metrics_set_dane_wanted(int wanted);
 void metrics_set_reload_ok(int ok);
 /* Notes what this process has used of the CPU: from time to time, from its loop. */
 void metrics_beat(void);

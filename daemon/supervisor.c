@@ -459,6 +459,7 @@ commit_reload(struct supervisor *s)
 	open_http(s);
 	crew_free(old, crew_site(s->crew));
 	log_open("supervisor", (enum log_level)c->log_level, c->log_json, c->syslog);
+	metrics_set_dane_wanted(crew_site(s->crew)->wants_dane);
 	log_say(LOG_LEVEL_NOTICE, "reloaded", "the new configuration is in force");
 	end_reload(s, true);
 }
@@ -1177,6 +1178,7 @@ run(struct supervisor *s, struct site *site)
 	s->resolver_seen_ms = s->ticked_ms = sts_loop_ms(s->loop);
 	open_http(s);
 	metrics_set_reload_ok(1);
+	metrics_set_dane_wanted(crew_site(s->crew)->wants_dane);
 	metrics_beat();
 	crew_start_resolver(s->crew);
 	crew_start_answerers(s->crew);

@@ -54,6 +54,7 @@ count_everything(void)
 	metrics_set_connections(7);
 	metrics_set_lookups(3);
 	metrics_set_reload_ok(0);
+	metrics_set_dane_wanted(1);
 }
 
 static const char *const counted[] = {
@@ -85,6 +86,7 @@ static const char *const counted[] = {
 	"stsd_connections 7",
 	"stsd_lookups_in_flight 3",
 	"stsd_config_reload_ok 0",
+	"stsd_dane_wanted 1",
 	"# TYPE stsd_lookup_duration_seconds histogram",
 	"# TYPE stsd_lookups_total counter",
 	"# TYPE stsd_connections gauge",
@@ -115,7 +117,8 @@ test_pages(void)
 {
 	static const struct sts_cache_stats stats = { .policies = { 1, 2, 3 },
 		.failing = 4,
-		.bytes = 5 };
+		.bytes = 5,
+		.limit = 6 };
 	struct sts_buf text = { 0 };
 	struct metrics_page *pages[1];
 	int fd = -1, status = -1;
@@ -146,6 +149,7 @@ test_pages(void)
 	CHECK("theirs", has_line(&text, "stsd_cache_policies{mode=\"enforce\"} 3"));
 	CHECK("theirs", has_line(&text, "stsd_refresh_failing 4"));
 	CHECK("theirs", has_line(&text, "stsd_cache_bytes 5"));
+	CHECK("theirs", has_line(&text, "stsd_cache_limit_bytes 6"));
 	CHECK("theirs", has_line(&text, "stsd_dnssec_ok 0"));
 	CHECK("theirs", metrics_dnssec_ok(pages, 1) == 0);
 
