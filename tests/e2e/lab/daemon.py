@@ -88,10 +88,11 @@ class Stsd:
                             if value is not None)
         os.replace(self.config_file + ".new", self.config_file)
 
-    def launch(self, later=0, arguments=(), environment=None):
-        """Starts it, without waiting. later: its boot clock is ahead by so many seconds."""
+    def launch(self, later=0, arguments=(), environment=None, before=()):
+        """Starts it, without waiting. later: its boot clock is ahead by so many seconds.
+        before: words of a command that becomes it."""
         self.write_config()
-        command = [self.programs + "/stsd", "-c", self.config_file, *arguments]
+        command = [*before, self.programs + "/stsd", "-c", self.config_file, *arguments]
         self._wrapped = later > 0
         if self._wrapped:
             command = ["unshare", "--time", "--boottime", str(later), "--fork",
@@ -112,8 +113,8 @@ class Stsd:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=fds,
                 env=_environment(None))
 
-    def start(self, later=0, arguments=(), environment=None):
-        self.launch(later, arguments, environment)
+    def start(self, later=0, **how):
+        self.launch(later, **how)
         wait.until(self._answers, "stsd answers", START_SECONDS)
         return self
 
