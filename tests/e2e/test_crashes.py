@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Processes that are killed, disks that fill, files that are damaged: what was answered is
 never lost, and nobody is told "no policy" because of our own trouble."""
+import contextlib
 import os
 import random
 import resource
@@ -289,37 +290,55 @@ def removed_and_killed(world, how):
     same(stsd.stop(), 0, "status")
 
 
-@case("a full disk: answered from memory, and kept once there is room")
-def full_disk(world):
+@contextlib.contextmanager
+def small_disk(world):
     folder = world.new_folder("disk")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M,mode=777", "tmpfs", folder],
                    check=True)
     try:
-        stsd, first = learn(world, state_directory=folder + "/state", cache_size="16M")
-        with open(folder + "/ballast", "wb", buffering=0) as ballast:
-            try:
-                while True:
-                    ballast.write(b"x" * 4096)
-            except OSError:
-                pass  # full
-        domains = [world.domain(mx=[f"mx{n}.{'x' * 50}.{'y' * 50}.example" for n in range(60)],
-                                mode="testing") for _ in range(40)]
-        for domain in domains:
-            same(stsd.ask(domain.name), "OK may")
-        same(stsd.ask(first.name), first.secure)
-        for domain in domains:
-            same(stsd.ask(domain.name), "OK may")
-        wait.until(lambda: "error" in stsd.log(), "an error in the log")
-        os.unlink(folder + "/ballast")
-        new = world.domain()
-        same(stsd.ask(new.name), new.secure)
-        stsd.restart()
-        lose_the_world(new)
-        same(stsd.ask(new.name), new.secure)
-        stsd.stop()
+        yield folder
     finally:
-        stsd.kill()
         subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder):
+    """Removing the file makes room again."""
+    ballast = folder + "/ballast"
+    with open(ballast, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            return ballast
+
+
+def large_domains(world, count):
+    return [world.domain(mx=[f"mx{n}.{'x' * 50}.{'y' * 50}.example" for n in range(60)],
+                         mode="testing") for _ in range(count)]
+
+
+@case("a full disk: answered from memory, and kept once there is room")
+def full_disk(world):
+    with small_disk(world) as folder:
+        stsd, first = learn(world, state_directory=folder + "/state", cache_size="16M")
+        try:
+            ballast = fill(folder)
+            domains = large_domains(world, 40)
+            for domain in domains:
+                same(stsd.ask(domain.name), "OK may")
+            same(stsd.ask(first.name), first.secure)
+            for domain in domains:
+                same(stsd.ask(domain.name), "OK may")
+            wait.until(lambda: "error" in stsd.log(), "an error in the log")
+            os.unlink(ballast)
+            new = world.domain()
+            same(stsd.ask(new.name), new.secure)
+            stsd.restart()
+            lose_the_world(new)
+            same(stsd.ask(new.name), new.secure)
+            stsd.stop()
+        finally:
+            stsd.kill()
 
 
 @case("cache_size reached: live policies stay, new domains are answered")
