@@ -185,11 +185,13 @@ deps-demo: ; @echo $(DEPS_DEMO)
 deps-check: ; @echo $(DEPS_CHECK)
 deps-long: ; @echo $(DEPS_LONG)
 
+MONITORING = $(addprefix docker/monitoring/,dashboard.json alerts.yml prometheus.yml)
+
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/stsd \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
 	    $(DESTDIR)$(SYSCONFDIR)/stsd $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
-	    $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(PREFIX)/share/stsd
+	    $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(PREFIX)/share/stsd/monitoring
 	install -m 755 $(B)/stsd $(DESTDIR)$(SBINDIR)/stsd
 	install -m 755 $(B)/stsd-query $(DESTDIR)$(BINDIR)/stsd-query
 	install -m 755 $(B)/stsd-resolver $(DESTDIR)$(LIBEXECDIR)/stsd/stsd-resolver
@@ -202,6 +204,7 @@ install: all
 	install -m 644 daemon/stsd.sysusers $(DESTDIR)$(SYSUSERSDIR)/stsd.conf
 	install -m 644 daemon/stsd-query.bash $(DESTDIR)$(COMPLETIONDIR)/stsd-query
 	install -m 644 daemon/stsd-query.schema.json $(DESTDIR)$(PREFIX)/share/stsd/
+	install -m 644 $(MONITORING) $(DESTDIR)$(PREFIX)/share/stsd/monitoring/
 	[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers >/dev/null || systemd-sysusers
 # The configuration and the cache stay: they are the administrator's.
 uninstall:
@@ -210,8 +213,10 @@ uninstall:
 	    $(DESTDIR)$(MANDIR)/man5/stsd.conf.5 $(DESTDIR)$(MANDIR)/man1/stsd-query.1 \
 	    $(DESTDIR)$(UNITDIR)/stsd.service $(DESTDIR)$(SYSUSERSDIR)/stsd.conf \
 	    $(DESTDIR)$(COMPLETIONDIR)/stsd-query \
-	    $(DESTDIR)$(PREFIX)/share/stsd/stsd-query.schema.json
-	rmdir $(DESTDIR)$(LIBEXECDIR)/stsd $(DESTDIR)$(PREFIX)/share/stsd 2>/dev/null || true
+	    $(DESTDIR)$(PREFIX)/share/stsd/stsd-query.schema.json \
+	    $(patsubst docker/%,$(DESTDIR)$(PREFIX)/share/stsd/%,$(MONITORING))
+	rmdir $(DESTDIR)$(LIBEXECDIR)/stsd $(DESTDIR)$(PREFIX)/share/stsd/monitoring \
+	    $(DESTDIR)$(PREFIX)/share/stsd 2>/dev/null || true
 
 clean: ; rm -rf build
 
