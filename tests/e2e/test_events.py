@@ -129,7 +129,10 @@ def policies(world, make):
 
 @story("reloading", "reloaded", "reload-refused", "configuration")
 def reloads(_world, make):
-    stsd = make().start(environment={"STSD_SOMETHING": "x"})
+    stsd = make()
+    with open(stsd.folder + "/main.cf", "w", encoding="utf-8") as file:
+        file.write("# no smtp_dns_support_level\n")
+    stsd.start(environment={"STSD_SOMETHING": "x"})
     stsd.signal(signal.SIGHUP)
     said(stsd, "reloaded")
     stsd.write_config(workers="none")
@@ -217,9 +220,10 @@ def no_control_socket(_world, make):
 
 @story("start-failed")
 def taken(world, make):
-    world.stsd().start()
+    first = world.stsd().start()
     stsd = make().launch()
     same(stsd.wait(), 69, "status")
+    first.kill()
 
 
 HAND_OVER_ANOTHER = """
