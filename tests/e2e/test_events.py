@@ -185,11 +185,12 @@ def clients(_world, make):
         same(client.is_closed(), True, "closed")
 
 
-@story("resolver-away")
+@story("resolver-away", "process-ended")
 def no_resolver(_world, make):
     stsd = make().start()
     stsd.signal(signal.SIGKILL, "resolver")
     said(stsd, "resolver-away")
+    said(stsd, "process-ended", "signal")
 
 
 @case("process-hangs, text and JSON")

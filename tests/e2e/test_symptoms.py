@@ -5,6 +5,7 @@ import os
 import re
 
 from lab import debian13
+from lab.control import daemon_with_socket
 from lab.cases import Skip, case, contains, same, table
 from lab.world import WEB_SILENT
 from test_dane import add_host
@@ -152,14 +153,18 @@ def stsd_logs(world):
     wanted = quoted("| stsd logs ")
     same(len(wanted) >= 10, True, "a table")
     for quote in sorted(wanted - {"error process-hangs"}):  # half a minute: test_events has it
-        event = quote.split(" ")[1]
-        made = []
+        stories = [story for events, story in STORIES if quote.split(" ")[1] in events]
+        same(any(f" {quote} " in told(world, story) for story in stories), True, quote)
 
-        def stsd(made=made, **settings):
-            made.append(world.stsd(**{"control_socket": None, **settings}))
-            return made[-1]
-        story = next(function for events, function in STORIES if event in events)
-        story(world, stsd)
-        for one in made:
-            one.kill()
-        same(any(f" {quote} " in one.log() for one in made), True, quote)
+
+def told(world, story):
+    """All that stsd logs of it."""
+    made = []
+
+    def stsd(**settings):
+        made.append(daemon_with_socket(world, **settings))
+        return made[-1]
+    story(world, stsd)
+    for one in made:
+        one.kill()
+    return "".join(one.log() for one in made)
