@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What an operator watches: the metrics page, /health, the journal, syslog."""
+import json
 import os
 import re
 import signal
@@ -7,7 +8,7 @@ import socket
 import threading
 
 from lab import journal, wait
-from lab.cases import case, contains, same, table
+from lab.cases import Skip, case, contains, same, table
 from test_programs import get, number
 
 NOTFOUND = "NOTFOUND "
@@ -286,6 +287,29 @@ def gone(world):
     wait.until(lambda: "<6>" in stsd.log() and "log-lost role=resolver lines=1" in stsd.log(),
                "lines with a priority")
     same(stsd.stop(), 0, "status")
+
+
+@case("journal: systemd's own takes the fields, and finds by them")
+def journald(world):
+    if journal.Journald.missing():
+        raise Skip("systemd-journald is not installed")
+    there = journal.Journald()
+    domain, other = world.domain(), world.domain(how="404")
+    stsd = world.stsd(log_level="info")
+    open(stsd.log_file, "wb").close()
+    try:
+        stsd.start(environment=journal.stream_of(stsd.log_file))
+        stsd.ask(domain.name)
+        stsd.ask(other.name)
+        stsd.stop()
+        wait.until(lambda: there.find("-t", "stsd", "STSD_EVENT=stopped"), "its last word")
+        found = [json.loads(line) for line in there.find("STSD_DOMAIN=" + domain.name)]
+        same([(e["STSD_EVENT"], e["STSD_ROLE"], e["_COMM"], e["PRIORITY"]) for e in found],
+             [("policy-new", "resolver", "stsd-resolver", "6")])
+        same(len(there.find("-t", "stsd", "STSD_EVENT=policy-fetch-failed")), 1, "failures")
+        same(stsd.log(), "", "stderr")
+    finally:
+        there.stop()
 
 
 @case("syslog: facility mail, by role and level, in the sandbox")

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
 """systemd's journal and a syslog daemon, as far as one who writes to them can tell."""
 import os
+import shutil
 import socket
+import subprocess
 import threading
 
+from . import daemon, namespace, wait
+
+JOURNALD = "/lib/systemd/systemd-journald"
+SETTINGS = "[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\n"
 JOURNAL = "/run/systemd/journal/socket"
 
 # A /dev with a log, for one process: sh -c OTHER_DEV sh PLACE SOCKET COMMAND...
@@ -46,3 +52,30 @@ def stream_of(file):
     """The environment of one whose stderr is this file, and the journal."""
     status = os.stat(file)
     return {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+
+
+class Journald:
+    """The real one, with a journal of its own."""
+
+    def __init__(self):
+        os.makedirs("/etc/systemd", exist_ok=True)
+        namespace.write_atomically("/etc/systemd/journald.conf", SETTINGS)
+        namespace.write_atomically("/etc/machine-id", "5" * 32 + "\n")
+        self._run = subprocess.Popen([JOURNALD], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait.until(lambda: os.path.exists(JOURNAL), "the journal's socket")
+
+    @staticmethod
+    def missing():
+        return not os.path.exists(JOURNALD) or not shutil.which("journalctl")
+
+    @staticmethod
+    def find(*words):
+        """Entries as journalctl finds them, as JSON, a line each."""
+        return daemon.run(["journalctl", "--no-pager", "-D", "/run/log/journal", "-o", "json",
+                           *words]).out.splitlines()
+
+    def stop(self):
+        self._run.kill()
+        self._run.wait()
+        shutil.rmtree("/run/systemd/journal")
