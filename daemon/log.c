@@ -79,9 +79,13 @@ static void
 put_field_name(struct sts_buf *to, const char *key)
 {
 	sts_put_text(to, "STSD_");
-	for (; *key != '\0'; key++)
-		sts_put_char(to,
-		    *key >= 'a' && *key <= 'z' ? (char)(*key - 'a' + 'A') : *key);
+	for (; *key != '\0'; key++) {
+		char c = *key;
+
+		if (c >= 'a' && c <= 'z')
+			c = (char)(c - 'a' + 'A');
+		sts_put_char(to, c);
+	}
 	sts_put_char(to, '=');
 }
 

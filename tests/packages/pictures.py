@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes the pictures of README.md anew, from runs in a small Internet: pictures [SECONDS].
+"""Makes the pictures of README.md anew, from runs in a small Internet: pictures.py [SECONDS].
 
 The dashboard is drawn from docker/monitoring/dashboard.json and what a real Prometheus
 answered to its queries; halfway the resolver is killed, and later DNS fails for a while."""
