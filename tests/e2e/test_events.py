@@ -8,13 +8,14 @@ import signal
 import sys
 import threading
 
-from lab import control, socketmap, wait
+from lab import clocks, control, socketmap, wait
 from lab.cases import case, same
 from test_dane import make_domain
 from test_crashes import answers, cache_file, fill, large_domains, overwrite, small_disk
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PORT = "inet:127.0.0.1:8468"
+DAY = 86400
 LEVELS = ("error", "warning", "notice", "info", "debug")
 VALUE = r'(?:[^\s"\\=]+|"(?:[^"\\]|\\.)*")(?:\.\.\.)?'
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (" + "|".join(LEVELS) + r") ([a-z-]+)"
@@ -125,6 +126,16 @@ def policies(world, make):
     wait.until(lambda: stsd.ask(domain.name) and "record-gone" in stsd.log(), "it is missed")
     control.tell(stsd, "--forget", domain.name)
     control.tell(stsd, "--import", "-", text=control.exported(control.line("a.example")))
+
+
+@story("clock")
+def a_wall_clock_that_jumped(world, make):
+    clock = clocks.Clocks(world)
+    stsd = make(programs=clock.programs, sandbox="no").start()
+    learned(world, stsd)
+    clock.set_wall(-2 * DAY)
+    stsd.restart()
+    said(stsd, "clock", "resolver")
 
 
 @story("reloading", "reloaded", "reload-refused", "configuration")
