@@ -128,6 +128,13 @@ $(B)/tests/fault/bin/%: $(B)/daemon/%.o $(FAULT_PAGE) $(FAULT_IO) $(ARCHIVES)
 $(B)/tests/e2e/stsd: $(B)/daemon/stsd.o $(B)/tests/e2e/memcheck.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(libs_min)
 
+# What measures (tests/bench).
+BENCH = $(patsubst %,$(B)/tests/bench/%,load echo fill)
+$(B)/tests/bench/load $(B)/tests/bench/echo: $(B)/tests/bench/%: $(B)/tests/bench/%.o
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $<
+$(B)/tests/bench/fill: $(B)/tests/bench/fill.o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_min)
+
 # Where things are installed is built in: other places, other objects.
 PATHS = $(SYSCONFDIR) $(LIBEXECDIR) $(VERSION)
 $(B)/paths: force
@@ -158,6 +165,8 @@ demo: all
 	B=$(B) python3 tests/e2e/demo.py
 golden: $(B)/tests/unit/test_query_golden # writes what each finding looks like anew
 	GOLDEN=write $<
+bench: all $(BENCH) # AGAINST=inet:127.0.0.1:PORT: another server beside; BENCH_JSON=FILE
+	B=$(B) python3 tests/bench/bench.py $(if $(AGAINST),--against $(AGAINST))
 mutate: # which broken rule would no test notice?
 	python3 tests/mutate.py
 
@@ -221,8 +230,9 @@ uninstall:
 clean: ; rm -rf build
 
 force:
-.PHONY: force all tests check check-long fault unit sim replay io e2e lint demo golden mutate \
-        fuzzers memory targets pure-tests deps deps-demo deps-check deps-long install uninstall format clean
+.PHONY: force all tests check check-long fault unit sim replay io e2e lint demo golden \
+        mutate fuzzers memory targets pure-tests deps deps-demo deps-check deps-long \
+        install uninstall format clean bench
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifneq ($(V),1)

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""The test bed: servers on one CPU, what loads them on another, and what they take."""
+import json
+import os
+import pwd
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+
+from lab import daemon, socketmap, wait  # noqa: E402  pylint: disable=wrong-import-position
+
+ROLES = ("supervisor", "answerer", "resolver")
+SLICE = 0.4  # seconds of one measurement
+ROUNDS = 3  # of each; the median counts
+
+
+def cpus():
+    """Of the servers, and of the load: the same one where there is no other."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[-1 if len(allowed) < 3 else 1]
+
+
+SERVER_CPU, LOAD_CPU = cpus()
+
+
+def on_cpu(cpu, start):
+    """Calls start(), the children of which then stay on that CPU."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        return start()
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def account():
+    """Whom stsd becomes when we are root; else None: it stays who we are."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def cpu_ns(pids):
+    """What these processes have had of a CPU."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            total += int(file.read().split()[0])
+    return total
+
+
+def private_dirty(pids):
+    """Bytes, of all of them."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            total += sum(int(line.split()[1]) for line in file
+                         if line.startswith("Private_Dirty:"))
+    return total * 1024
+
+
+class Bed:
+    """A folder in memory with copies of the programs, and everything that was started."""
+
+    def __init__(self, build):
+        home = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.mkdtemp(prefix="stsd-bench-", dir=home)
+        os.chmod(self.folder, 0o755)
+        self.programs = daemon.copy_programs(build, self.folder + "/bin")
+        self.tools = os.path.join(build, "tests/bench")
+        self._count = 0
+        self._daemons = []
+        self._others = []
+
+    def new_folder(self, name):
+        self._count += 1
+        folder = f"{self.folder}/{name}{self._count}"
+        os.makedirs(folder)
+        return folder
+
+    def tool(self, name):
+        return os.path.join(self.tools, name)
+
+    # Servers.
+
+    def stsd(self, fills=(), **settings):
+        """One that is not yet started. fills: options of fill, of one call each."""
+        folder = self.new_folder("stsd")
+        known = {"listen": f"unix:{folder}/socket inet:127.0.0.1:{free_port()}",
+                 "socket_mode": "0666",
+                 "user": account(),
+                 "state_directory": self.state(folder, fills),
+                 "dns_servers": f"127.0.0.1:{free_port()}",
+                 "dnssec": "trust",
+                 "dane": "on",
+                 "control_socket": "none",
+                 "postfix_directory": "none",
+                 "log_level": "warning"}
+        known.update(settings)
+        made = daemon.Stsd(self.programs, folder, known)
+        self._daemons.append(made)
+        return made
+
+    def state(self, folder, fills):
+        state = folder + "/state"
+        os.makedirs(state)
+        for options in fills:
+            subprocess.run([self.tool("fill"), *options, state + "/cache.mdb"], check=True)
+        if account():
+            owner = pwd.getpwnam(account())
+            for path in [state] + [os.path.join(state, name) for name in os.listdir(state)]:
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        return state
+
+    def echo(self, address, reply):
+        """A bare echo that always says this."""
+        made = on_cpu(SERVER_CPU, lambda: subprocess.Popen(
+            [self.tool("echo"), address, reply], stdin=subprocess.DEVNULL))
+        self._others.append(made)
+        wait.until(lambda: is_listening(address), "echo listens")
+        return made
+
+    def spawn(self, command, cpu=LOAD_CPU, **more):
+        made = on_cpu(cpu, lambda: subprocess.Popen(command, **more))
+        self._others.append(made)
+        return made
+
+    def stop(self, process):
+        """Any of them."""
+        if process in self._daemons:
+            self._daemons.remove(process)
+            process.kill()
+            shutil.rmtree(process.folder, ignore_errors=True)
+        elif process in self._others:
+            self._others.remove(process)
+            process.kill()
+            process.wait()
+
+    def end(self):
+        for process in self._daemons + self._others:
+            self.stop(process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # Load.
+
+    def start_load(self, address, *options, **more):
+        return self.spawn([self.tool("load"), *map(str, options), address],
+                          stdout=subprocess.PIPE, text=True, **more)
+
+    def result(self, load):
+        """What a load that was started has measured."""
+        out, _ = load.communicate()
+        self._others.remove(load)
+        if load.returncode != 0:
+            raise RuntimeError(f"load ended with {load.returncode}")
+        return json.loads(out)
+
+    def load(self, address, *options):
+        return self.result(self.start_load(address, *options))
+
+    def reply(self, address, *options):
+        """What one question is answered."""
+        done = subprocess.run([self.tool("load"), "-1", *map(str, options), address],
+                              stdout=subprocess.PIPE, text=True, check=True, timeout=30)
+        return done.stdout.rstrip("\n")
+
+
+def start(stsd):
+    on_cpu(SERVER_CPU, stsd.start)
+    return stsd
+
+
+def free_port():
+    import socket  # pylint: disable=import-outside-toplevel
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def addresses(stsd):
+    """{"unix": ..., "tcp": ...}"""
+    unix, tcp = stsd.settings["listen"].split()
+    return {"unix": unix, "tcp": tcp}
+
+
+def is_listening(address):
+    kind, rest = address.split(":", 1)
+    where = rest if kind == "unix" else (rest.rsplit(":", 1)[0], int(rest.rsplit(":", 1)[1]))
+    try:
+        socketmap.connect(where, 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def all_pids(stsd):
+    return [pid for pids in stsd.processes().values() for pid in pids]
+
+
+def middle(results):
+    """The median of each number."""
+    return {key: statistics.median(result[key] for result in results)
+            for key in ("rate", "p50", "p99", "p999", "cpu", "bad", "answers")}
+
+
+def in_turn(bed, rivals, *options, good="", rounds=ROUNDS, seconds=SLICE):
+    """Loads some servers in turn, again and again. rivals: {name: (address, pids)}, the first
+    of them the measure. {name: the medians}, where "ratio" is the median of those of each
+    turn, in which the machine was the same for all."""
+    first = next(iter(rivals))
+    results = {name: [] for name in rivals}
+    for _ in range(rounds):
+        for name, (address, pids) in rivals.items():
+            more = [word for pid in pids for word in ("-p", pid)]
+            prefix = ("-e", good) if name != first else ()
+            results[name].append(bed.load(address, "-s", seconds, *prefix, *options, *more))
+    told = {}
+    for name, some in results.items():
+        told[name] = middle(some)
+        told[name]["ratio"] = statistics.median(
+            one["rate"] / measure["rate"] for one, measure in zip(some, results[first]))
+        told[name]["bad_reply"] = next((one["bad_reply"] for one in some if one["bad"]), "")
+    return told
+
+
+def stop_on_signals():
+    """So that everything is stopped also then."""
+    def leave(signo, _frame):
+        sys.exit(128 + signo)
+    for signo in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signo, leave)

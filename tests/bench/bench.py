@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Measures stsd: bench.py [-k PART] [--against inet:ADDRESS:PORT|unix:PATH] [--build FOLDER]
+
+Prints one table. Everything happens on loopback addresses of this machine, unprivileged."""
+import argparse
+import os
+import platform
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.dont_write_bytecode = True  # the checkout stays as it is
+sys.path.insert(0, HERE)
+
+import bed as beds  # noqa: E402  pylint: disable=wrong-import-position
+import table  # noqa: E402  pylint: disable=wrong-import-position
+import warm  # noqa: E402  pylint: disable=wrong-import-position
+
+PARTS = {"cached": warm.measure}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-k", default="", metavar="PART", help="only parts with this in the name: "
+                        + ", ".join(PARTS))
+    parser.add_argument("--against", metavar="ADDRESS", help="another socketmap server, beside")
+    parser.add_argument("--build", default=os.path.join(ROOT, os.environ.get("B", "build")))
+    return parser.parse_args()
+
+
+def machine():
+    model = platform.machine()
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for text in file:
+            if text.startswith("model name"):
+                model = text.split(":", 1)[1].strip()
+                break
+    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(),
+            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def main():
+    wanted = arguments()
+    about = machine()
+    print("{cpus} x {cpu}, Linux {kernel}, {date}".format(**about))
+    if beds.SERVER_CPU == beds.LOAD_CPU:
+        print("one CPU only: servers and load share it")
+    beds.stop_on_signals()
+    bed = beds.Bed(wanted.build)
+    shown = table.Table()
+    began = time.monotonic()
+    try:
+        for name, part in PARTS.items():
+            if wanted.k in name:
+                for row in part(bed, wanted.against):
+                    shown.add(row)
+    finally:
+        bed.end()
+    about["seconds"] = round(time.monotonic() - began, 1)
+    print(f"{shown.summary()}, in {about['seconds']:.0f} s")
+    if os.environ.get("BENCH_JSON"):
+        shown.write(os.environ["BENCH_JSON"], about)
+
+
+if __name__ == "__main__":
+    main()
