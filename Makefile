@@ -129,9 +129,13 @@ $(B)/tests/e2e/stsd: $(B)/daemon/stsd.o $(B)/tests/e2e/memcheck.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(libs_min)
 
 # What measures (tests/bench).
-BENCH = $(patsubst %,$(B)/tests/bench/%,load echo fill)
+BENCH = $(patsubst %,$(B)/tests/bench/%,load echo fill world spread)
 $(B)/tests/bench/load $(B)/tests/bench/echo: $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $<
+$(B)/tests/bench/spread: $(B)/tests/bench/spread.o $(PURE)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(PURE)
+$(B)/tests/bench/world: $(B)/tests/bench/world.o
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(shell $(PKG_CONFIG) --libs openssl)
 $(B)/tests/bench/fill: $(B)/tests/bench/fill.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_min)
 

@@ -14,11 +14,16 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True  # the checkout stays as it is
 sys.path.insert(0, HERE)
 
-import bed as beds  # noqa: E402  pylint: disable=wrong-import-position
-import table  # noqa: E402  pylint: disable=wrong-import-position
-import warm  # noqa: E402  pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+import bed as beds  # noqa: E402
+import cold  # noqa: E402
+import memory  # noqa: E402
+import scale  # noqa: E402
+import storm  # noqa: E402
+import table  # noqa: E402
+import warm  # noqa: E402
 
-PARTS = {"cached": warm.measure}
+PARTS = {"cached": warm, "cold": cold, "isolation": storm, "scale": scale, "memory": memory}
 
 
 def arguments():
@@ -54,11 +59,13 @@ def main():
     try:
         for name, part in PARTS.items():
             if wanted.k in name:
-                for row in part(bed, wanted.against):
+                for row in part.measure(bed, wanted.against):
                     shown.add(row)
     finally:
         bed.end()
     about["seconds"] = round(time.monotonic() - began, 1)
+    if shown.is_disturbed():
+        print("~ others had the CPUs for more than 5 % of the time: measure on a quiet machine")
     print(f"{shown.summary()}, in {about['seconds']:.0f} s")
     if os.environ.get("BENCH_JSON"):
         shown.write(os.environ["BENCH_JSON"], about)

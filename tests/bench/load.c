@@ -81,22 +81,49 @@ now(void)
 	return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
 }
 
-/* What the server's processes had of a CPU so far. */
-static int64_t
-server_ns(void)
+/* What processes had of a CPU, and how long they waited for one, so far. */
+struct shares {
+	int64_t ran, waited;
+};
+
+static void
+add_shares(struct shares *to, int pid)
 {
-	int64_t sum = 0, ns;
+	int64_t ran, waited;
 	char path[64];
 	FILE *file;
 
-	for (size_t i = 0; i < it.pid_count; i++) {
-		(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", it.pids[i]);
-		file = fopen(path, "r");
-		if (file == NULL || fscanf(file, "%" SCNd64, &ns) != 1)
-			err(1, "%s", path);
-		(void)fclose(file);
-		sum += ns;
-	}
+	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	file = fopen(path, "r");
+	if (file == NULL || fscanf(file, "%" SCNd64 " %" SCNd64, &ran, &waited) != 2)
+		err(1, "%s", path);
+	(void)fclose(file);
+	to->ran += ran;
+	to->waited += waited;
+}
+
+static struct shares
+minus(struct shares a, struct shares b)
+{
+	return (struct shares){ a.ran - b.ran, a.waited - b.waited };
+}
+
+static struct shares
+servers(void)
+{
+	struct shares sum = { 0, 0 };
+
+	for (size_t i = 0; i < it.pid_count; i++)
+		add_shares(&sum, it.pids[i]);
+	return sum;
+}
+
+static struct shares
+ourselves(void)
+{
+	struct shares sum = { 0, 0 };
+
+	add_shares(&sum, getpid());
 	return sum;
 }
 
@@ -327,20 +354,20 @@ forget(void)
 	memset(histogram, 0, sizeof(histogram));
 }
 
+/* waited: the part of the time that the server or we were kept from a CPU by others. */
 static void
-tell(double seconds, int64_t cpu)
+tell(double seconds, struct shares server, struct shares own)
 {
 	double each = answers > 0 ? 1.0 / (double)answers : 0;
-	struct rusage own;
 
-	(void)getrusage(RUSAGE_SELF, &own);
-	(void)printf(
-	    "{\"answers\": %" PRIu64 ", \"bad\": %" PRIu64
-	    ", \"seconds\": %.6f, \"rate\": %.1f, \"p50\": %.2f, \"p99\": %.2f, "
-	    "\"p999\": %.2f, \"max\": %.2f, \"cpu\": %.4f, \"bad_reply\": \"%s\"}\n",
+	(void)printf("{\"answers\": %" PRIu64 ", \"bad\": %" PRIu64
+		     ", \"seconds\": %.6f, \"rate\": %.1f, \"p50\": %.2f, \"p99\": %.2f, "
+		     "\"p999\": %.2f, \"max\": %.2f, \"cpu\": %.4f, \"load_cpu\": %.4f, "
+		     "\"waited\": %.4f, \"bad_reply\": \"%s\"}\n",
 	    answers, bad, seconds, (double)answers / seconds, quantile(0.5),
 	    quantile(0.99), quantile(0.999), (double)slowest / 1000,
-	    (double)cpu * each / 1000, bad_reply);
+	    (double)server.ran * each / 1000, (double)own.ran * each / 1000,
+	    (double)(server.waited + own.waited) / (double)SECOND / seconds, bad_reply);
 }
 
 static void
@@ -404,7 +431,8 @@ int
 main(int argc, char **argv)
 {
 	struct rlimit files;
-	int64_t from, cpu;
+	struct shares server, own, server_now, own_now;
+	int64_t from;
 
 	options(argc, argv);
 	make_frames();
@@ -424,9 +452,13 @@ main(int argc, char **argv)
 	if (it.warm > 0)
 		run(now() + (int64_t)(it.warm * SECOND));
 	forget();
-	cpu = server_ns();
+	server = servers();
+	own = ourselves();
 	from = now();
 	run(from + (int64_t)(it.seconds * SECOND));
-	tell((double)(now() - from) / SECOND, server_ns() - cpu);
+	server_now = servers();
+	own_now = ourselves();
+	tell((double)(now() - from) / SECOND, minus(server_now, server),
+	    minus(own_now, own));
 	return 0;
 }

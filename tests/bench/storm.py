@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Cached answers while the resolver has more to do than it likes."""
+import bed as beds
+from lab import wait
+from table import Row
+
+RATE = 10000  # questions a second: a large site's; each has its time, whatever happens
+SECONDS = 2.0
+TIMES = 2.0  # of the quiet p99
+HANGING = 1000
+FETCHES = 64
+HOT = 1000
+
+
+def measure(bed, _against):
+    world = beds.World(bed)
+    world.give_way()
+    server = beds.start(bed.stsd([("-n", HOT)], max_lookups=2048, max_fetches=1200,
+                                 answer_timeout="60s", **world.settings))
+    address = beds.addresses(server)["unix"]
+    yield from compare(bed, f"{HANGING:,} lookups hang, {FETCHES} fetch", address, server,
+                       lambda: storm(bed, world, address))
+    bed.stop(server)
+    world.stop()
+
+
+def paced(bed, address, server):
+    pids = [word for pid in server.processes()["answerer"] for word in ("-p", pid)]
+    return bed.load(address, "-c", 16, "-n", HOT, "-r", RATE, "-s", SECONDS, "-e", "OK secure",
+                    *pids)
+
+
+def compare(bed, figure, address, server, begin):
+    """begin() starts the trouble, and returns what ends it and says what there was."""
+    quiet = [paced(bed, address, server)]
+    finish = begin()
+    loud = [paced(bed, address, server) for _ in range(2)]
+    said = finish()
+    quiet.append(paced(bed, address, server))
+    yield row(figure, quiet, loud, said)
+
+
+def row(figure, quiet, loud, said):
+    before = beds.calmest(quiet)["p99"]
+    told = beds.calmest(loud)
+    ratio = told["p99"] / before
+    return Row("isolation", figure, f"p99 <= {TIMES:.0f} x {before:,.0f} us, quiet",
+               f"{ratio:.1f} x, {said}", ratio <= TIMES and not told["bad"], told)
+
+
+def storm(bed, world, address):
+    hanging = [bed.start_load(address, "-c", HANGING // 2, "-o", "-n", HANGING // 2, "-k", kind,
+                              "-w", 0, "-s", 120) for kind in "xy"]
+    wait.until(lambda: world.asked()["open"] >= HANGING // 2, "dripping hosts are visited", 60)
+    fetching = bed.start_load(address, "-c", FETCHES, "-o", "-n", 1000000, "-f", 1000000,
+                              "-w", 0, "-s", 120)
+    before = world.asked()["requests"]
+    began = beds.now()
+
+    def finish():
+        fetches = (world.asked()["requests"] - before) / (beds.now() - began)
+        for load in [fetching] + hanging:
+            bed.stop(load)
+        return f"{fetches:,.0f} fetches/s"
+    return finish
