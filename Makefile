@@ -20,10 +20,10 @@ VERSION  = 0.1.0
 DEPS       = gcc make pkg-config libc6-dev libevent-dev libc-ares-dev libcurl4-openssl-dev \
              libssl-dev liblmdb-dev libidn2-dev ca-certificates
 DEPS_DEMO  = postfix python3 openssl iproute2 util-linux
-DEPS_LONG  = $(DEPS_CHECK) valgrind libc6-dbg
+DEPS_LONG  = $(DEPS_CHECK) libc6-dbg
 DEPS_CHECK = $(DEPS_DEMO) nsd unbound nginx-light procps binutils clang clang-format \
              clang-tidy libclang-rt-dev mandoc shellcheck debootstrap ldnsutils \
-             python3-jsonschema bash-completion
+             python3-jsonschema bash-completion valgrind
 
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
        -Wswitch-enum -Wformat=2 -Wvla -Wundef
@@ -132,6 +132,11 @@ $(B)/tests/e2e/stsd: $(B)/daemon/stsd.o $(B)/tests/e2e/memcheck.o $(ARCHIVES)
 BENCH = $(patsubst %,$(B)/tests/bench/%,load echo fill world spread)
 $(B)/tests/bench/load $(B)/tests/bench/echo: $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $<
+# What callgrind counts depends on the compiler and its flags.
+COUNT = $(B)/tests/bench/count
+$(COUNT).o: DEFINES += -DBUILT='"$(CFLAGS)$(if $(SAN), SAN=$(SAN))"'
+$(COUNT): $(COUNT).o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_min)
 $(B)/tests/bench/spread: $(B)/tests/bench/spread.o $(PURE)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(PURE)
 $(B)/tests/bench/world: $(B)/tests/bench/world.o
@@ -152,7 +157,7 @@ $(B)/%.o: %.c
 
 # What each kind of test is: tests/README.md. STAGES="unit sim" runs some of them.
 $(B)/tests/%.o: INCLUDE += -iquote tests/unit
-tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim
+tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim $(BENCH) $(COUNT)
 check: all tests $(FAULT)
 	B=$(B) V=$(V) sh tests/run $(STAGES)
 check-long: all $(FAULT) $(B)/tests/e2e/stsd fuzzers memory
@@ -171,6 +176,10 @@ golden: $(B)/tests/unit/test_query_golden # writes what each finding looks like 
 	GOLDEN=write $<
 bench: all $(BENCH) # AGAINST=inet:127.0.0.1:PORT: another server beside; BENCH_JSON=FILE
 	B=$(B) python3 tests/bench/bench.py $(if $(AGAINST),--against $(AGAINST))
+count: all $(COUNT) # instructions of answers and journeys, by callgrind
+	B=$(B) V=$(V) sh tests/run count
+count-write: all $(COUNT)
+	B=$(B) python3 tests/bench/count.py --write
 mutate: # which broken rule would no test notice?
 	python3 tests/mutate.py
 
@@ -236,7 +245,7 @@ clean: ; rm -rf build
 force:
 .PHONY: force all tests check check-long fault unit sim replay io e2e lint demo golden \
         mutate fuzzers memory targets pure-tests deps deps-demo deps-check deps-long \
-        install uninstall format clean bench
+        install uninstall format clean bench count count-write
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifneq ($(V),1)

@@ -6,9 +6,6 @@
  *	-n N	how many of them, from number 0 on
  *	-a A	fresh (looked at now, fetched in the last hours), due (to be refreshed now) or
  *		expired (fresh)
- *
- * What is fresh stays so for a day, DNS findings too: a measurement takes longer than a
- * TTL of five minutes.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -16,17 +13,15 @@
 #include <unistd.h>
 
 #include "cache.h"
-#include "domain.h"
-#include "entry.h"
+#include "known.h"
 #include "refresh.h"
 
-#define DAY 86400
 #define CACHE_MAX (UINT64_C(16) << 30)
 
 static const struct sts_rules rules = { .dane = true,
 	.believe = true,
-	.refresh_interval = DAY,
-	.refresh_unused = 30 * DAY };
+	.refresh_interval = KNOWN_DAY,
+	.refresh_unused = 30 * KNOWN_DAY };
 
 static struct {
 	char kind;
@@ -38,64 +33,28 @@ static struct {
 static int64_t
 fetched_at(uint32_t number, int64_t now)
 {
-	int64_t spread = (int64_t)(number % 1000) * (DAY * 4 / 5) / 1000;
+	int64_t spread = (int64_t)(number % 1000) * (KNOWN_DAY * 4 / 5) / 1000;
 
 	if (strcmp(it.age, "due") == 0)
-		return now - 2 * DAY;
+		return now - 2 * KNOWN_DAY;
 	if (strcmp(it.age, "expired") == 0)
 		return now - DOMAIN_MAX_AGE - 1;
 	return now - spread;
 }
 
 static void
-know(struct sts_entry *e, struct sts_str mx[2], int64_t now)
-{
-	e->mx_at = now;
-	e->mx_ttl = DAY;
-	e->mx_ede = -1;
-	e->mx_count = 2;
-	for (uint16_t i = 0; i < 2; i++)
-		e->mx[i] = (struct sts_mx_seen){ now, i, mx[i] };
-	sts_entry_put_dane(e,
-	    &(struct sts_dane){ .target = STS_TARGET_PLAIN,
-		.at = now,
-		.ttl = DAY,
-		.state = STS_DANE_ABSENT,
-		.plain = true,
-		.ede = -1 });
-}
-
-static void
 store(struct sts_cache *cache, uint32_t number, int64_t now)
 {
-	char name[DOMAIN_N + 1], policy[256], mx[2][DOMAIN_N + 5];
-	struct sts_entry e = { .record_at = now, .record_ttl = DAY, .record_ede = -1 };
-	struct sts_cache_kind kind = { .mode = STS_MODE_ENFORCE };
+	struct sts_cache_kind kind = { it.kind != DOMAIN_NONE, STS_MODE_ENFORCE, false };
 	struct sts_buf bytes = { 0 };
-	struct sts_str domain;
+	struct known k;
 
-	domain_name(name, it.kind, number);
-	domain = sts_str_of(name);
-	if (it.kind == DOMAIN_NONE) {
-		e.record_err = STS_ERR_DNS_NXDOMAIN;
-	} else {
-		for (int i = 0; i < 2; i++)
-			(void)snprintf(mx[i], sizeof(mx[i]), "mx%d.%s", i + 1, name);
-		e.fetched = e.tried = fetched_at(number, now);
-		e.asked = now;
-		e.max_age = DOMAIN_MAX_AGE;
-		e.mode = STS_MODE_ENFORCE;
-		e.id = e.record_id = STS_STR("20260101000000");
-		e.policy = (struct sts_str){ policy,
-			domain_policy(policy, sizeof(policy), name) };
-		know(&e, (struct sts_str[]){ sts_str_of(mx[0]), sts_str_of(mx[1]) }, now);
-		kind.policy = true;
-	}
-	sts_entry_write(&e, &bytes);
+	known_make(&k, it.kind, number, now, fetched_at(number, now));
+	sts_entry_write(&k.entry, &bytes);
 	if (bytes.bad ||
-	    sts_cache_put(cache, domain, sts_buf_str(&bytes), kind,
-		sts_refresh_due(&e, domain, &rules), NULL, NULL) != STS_OK)
-		errx(1, "%s: cannot be stored", name);
+	    sts_cache_put(cache, k.domain, sts_buf_str(&bytes), kind,
+		sts_refresh_due(&k.entry, k.domain, &rules), NULL, NULL) != STS_OK)
+		errx(1, "%s: cannot be stored", k.name);
 	sts_buf_done(&bytes);
 }
 
