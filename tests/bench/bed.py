@@ -56,12 +56,17 @@ def cpu_ns(pids):
 
 
 def private_dirty(pids):
-    """Bytes, of all of them."""
+    """Bytes, of all of them; not of the cache's file, which stays the system's to write back
+    and to drop, also where it lies in memory."""
     total = 0
     for pid in pids:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-            total += sum(int(line.split()[1]) for line in file
-                         if line.startswith("Private_Dirty:"))
+        with open(f"/proc/{pid}/smaps", encoding="utf-8") as file:
+            of_cache = False
+            for line in file:
+                if "-" in line.split(" ", 1)[0]:
+                    of_cache = "/cache.mdb" in line
+                elif line.startswith("Private_Dirty:") and not of_cache:
+                    total += int(line.split()[1])
     return total * 1024
 
 
@@ -144,9 +149,12 @@ class Bed:
             process.kill()
             process.wait()
 
-    def end(self):
+    def stop_all(self):
         for process in self._others + self._daemons:
             self.stop(process)
+
+    def end(self):
+        self.stop_all()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # Load.

@@ -6,6 +6,7 @@ Prints one table. Everything happens on loopback addresses of this machine, unpr
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import time
 
@@ -46,6 +47,18 @@ def machine():
             "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
+def run(bed, name, part, against, shown):
+    """Whether all of it could be measured."""
+    try:
+        for row in part.measure(bed, against):
+            shown.add(row)
+        return True
+    except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as reason:
+        print(f"{name}: cannot be measured: {reason}")
+        bed.stop_all()
+        return False
+
+
 def main():
     wanted = arguments()
     about = machine()
@@ -57,10 +70,8 @@ def main():
     shown = table.Table()
     began = time.monotonic()
     try:
-        for name, part in PARTS.items():
-            if wanted.k in name:
-                for row in part.measure(bed, wanted.against):
-                    shown.add(row)
+        done = [run(bed, name, part, wanted.against, shown) for name, part in PARTS.items()
+                if wanted.k in name]
     finally:
         bed.end()
     about["seconds"] = round(time.monotonic() - began, 1)
@@ -69,7 +80,8 @@ def main():
     print(f"{shown.summary()}, in {about['seconds']:.0f} s")
     if os.environ.get("BENCH_JSON"):
         shown.write(os.environ["BENCH_JSON"], about)
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -260,7 +260,7 @@ main(int argc, char **argv)
 	if (argc != 2)
 		errx(64, "usage: count -b | count FOLDER");
 	if (strcmp(argv[1], "-b") == 0) {
-		(void)printf("%s, %s, LMDB %s\n", BUILT, __VERSION__,
+		(void)printf("compiler %s, %s, %s\n", __VERSION__, BUILT,
 		    sts_cache_version());
 		return 0;
 	}

@@ -14,7 +14,6 @@ HOT = 1000
 
 def measure(bed, _against):
     world = beds.World(bed)
-    world.give_way()
     server = beds.start(bed.stsd([("-n", HOT)], max_lookups=2048, max_fetches=1200,
                                  answer_timeout="60s", **world.settings))
     address = beds.addresses(server)["unix"]
@@ -52,6 +51,7 @@ def storm(bed, world, address):
     hanging = [bed.start_load(address, "-c", HANGING // 2, "-o", "-n", HANGING // 2, "-k", kind,
                               "-w", 0, "-s", 120) for kind in "xy"]
     wait.until(lambda: world.asked()["open"] >= HANGING // 2, "dripping hosts are visited", 60)
+    world.give_way()
     fetching = bed.start_load(address, "-c", FETCHES, "-o", "-n", 1000000, "-f", 1000000,
                               "-w", 0, "-s", 120)
     before = world.asked()["requests"]
