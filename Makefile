@@ -129,7 +129,7 @@ $(B)/tests/e2e/stsd: $(B)/daemon/stsd.o $(B)/tests/e2e/memcheck.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(libs_min)
 
 # What measures (tests/bench).
-BENCH = $(patsubst %,$(B)/tests/bench/%,load echo fill world spread)
+BENCHES = $(patsubst %,$(B)/tests/bench/%,load echo fill world spread)
 $(B)/tests/bench/load $(B)/tests/bench/echo: $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $<
 # What callgrind counts depends on the compiler and its flags.
@@ -157,7 +157,7 @@ $(B)/%.o: %.c
 
 # What each kind of test is: tests/README.md. STAGES="unit sim" runs some of them.
 $(B)/tests/%.o: INCLUDE += -iquote tests/unit
-tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim $(BENCH) $(COUNT)
+tests: $(UNIT) $(IOT) $(FUZZ) $(B)/tests/sim/sim $(BENCHES) $(COUNT)
 check: all tests $(FAULT)
 	B=$(B) V=$(V) sh tests/run $(STAGES)
 check-long: all $(FAULT) $(B)/tests/e2e/stsd fuzzers memory
@@ -174,7 +174,7 @@ demo: all
 	B=$(B) python3 tests/e2e/demo.py
 golden: $(B)/tests/unit/test_query_golden # writes what each finding looks like anew
 	GOLDEN=write $<
-bench: all $(BENCH) # AGAINST=inet:127.0.0.1:PORT: another server beside; BENCH_JSON=FILE
+bench: all $(BENCHES) # AGAINST=inet:127.0.0.1:PORT: another server beside; BENCH_JSON=FILE
 	B=$(B) python3 tests/bench/bench.py $(if $(AGAINST),--against $(AGAINST))
 count: all $(COUNT) # instructions of answers and journeys, by callgrind
 	B=$(B) V=$(V) sh tests/run count

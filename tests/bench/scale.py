@@ -88,9 +88,10 @@ def behind(bed, figure, age):
                                  cache_size="16G", **world.settings))
     address, roles = beds.addresses(server)["unix"], server.processes()
     others = roles["resolver"] + roles["supervisor"]
-    before, spent, began = world.asked()["requests"], beds.cpu_ns(others), beds.now()
+    before, spent, began = world.asked(), beds.cpu_ns(others), beds.now()
     loud = [storm.paced(bed, address, server) for _ in range(4)]
-    done = world.asked()["requests"] - before
+    after = world.asked()
+    done, questions = (after[what] - before[what] for what in ("requests", "dns"))
     spent, seconds = beds.cpu_ns(others) - spent, beds.now() - began
     said = f"{done / seconds:,.0f} a second" if age == "due" else \
         f"{spent / seconds / 1e9:.1%} of a core"
@@ -100,6 +101,7 @@ def behind(bed, figure, age):
         core = each * MILLION / DAY
         yield Row("scale", "refresh of a million a day", f"<= {CORE:.0%} of a core beside TLS",
                   f"{core:.1%}, with TLS ({each * 1000:.2f} ms each)", core <= CORE)
+        yield Row("scale", "DNS questions of a refresh", "", f"{questions / done:.1f}")
     bed.stop(server)
     world.stop()
 
