@@ -30,6 +30,7 @@ def cpus():
 
 
 SERVER_CPU, LOAD_CPU = cpus()
+BUSY = ("-b",) if SERVER_CPU != LOAD_CPU else ()
 
 
 def on_cpu(cpu, start):
@@ -264,7 +265,7 @@ def in_turn(bed, rivals, *options, good=""):
             more = [word for pid in pids for word in ("-p", pid)]
             if name == "stsd":
                 more += ["-e", good]
-            load = bed.start_load(address, "-s", SLICE, "-w", WARM, *options, *more)
+            load = bed.start_load(address, "-s", SLICE, "-w", WARM, *BUSY, *options, *more)
             if FIFO:
                 keep_others_off([load.pid])
             results[name].append(bed.result(load))

@@ -9,6 +9,7 @@
  *	-s S	ends after so many seconds (1), -w S seconds (0.1) of them before not counted
  *	-r N	questions per second; each waits for its time, and from then on is measured,
  *		whether a connection was free or not (without: as fast as answers come)
+ *	-b	never sleeps: what it takes to wake us is not the server's to pay
  *	-m MAP	the map's name (QUERY)
  *	-e TEXT	a good reply begins like that
  *	-p PID	the server's processes: what CPU they took is part of the result
@@ -49,7 +50,7 @@ static struct {
 	size_t connections;
 	char kind;
 	uint32_t domains, from;
-	bool once, single;
+	bool once, single, busy;
 	uint64_t total;
 	double seconds, warm, rate;
 	const char *map, *good;
@@ -325,7 +326,7 @@ run(int64_t end)
 		if (pace > 0)
 			ask_what_is_due();
 		n = epoll_wait(epoll, events, EVENTS, 0);
-		if (n == 0)
+		if (n == 0 && !it.busy)
 			wait_for(end);
 		for (int i = 0; i < n; i++)
 			hear(events[i].data.ptr);
@@ -375,7 +376,7 @@ options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "c:k:n:f:ot:s:w:r:m:e:p:1")) != -1)
+	while ((c = getopt(argc, argv, "c:k:n:f:ot:s:w:r:bm:e:p:1")) != -1)
 		switch (c) {
 		case 'c':
 			it.connections = strtoul(optarg, NULL, 10);
@@ -403,6 +404,9 @@ options(int argc, char **argv)
 			break;
 		case 'r':
 			it.rate = strtod(optarg, NULL);
+			break;
+		case 'b':
+			it.busy = true;
 			break;
 		case 'm':
 			it.map = optarg;
