@@ -81,7 +81,7 @@ def behind(bed, figure, age):
     world = beds.World(bed)
     world.give_way()
     quiet_server = beds.start(bed.stsd([("-n", str(HOT_DOMAINS))], **world.settings))
-    quiet = [storm.paced(bed, beds.addresses(quiet_server)["unix"], quiet_server)]
+    quiet = storm.rounds(bed, beds.addresses(quiet_server)["unix"], quiet_server)
     bed.stop(quiet_server)
     server = beds.start(bed.stsd([("-n", str(HOT_DOMAINS)),
                                   ("-k", "w", "-a", age, "-n", str(MILLION))],
@@ -89,7 +89,7 @@ def behind(bed, figure, age):
     address, roles = beds.addresses(server)["unix"], server.processes()
     others = roles["resolver"] + roles["supervisor"]
     before, spent, began = world.asked(), beds.cpu_ns(others), beds.now()
-    loud = [storm.paced(bed, address, server) for _ in range(4)]
+    loud = storm.rounds(bed, address, server)
     after = world.asked()
     done, questions = (after[what] - before[what] for what in ("requests", "dns"))
     spent, seconds = beds.cpu_ns(others) - spent, beds.now() - began
