@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 from lab import daemon, socketmap, wait  # noqa: E402  pylint: disable=wrong-import-position
 
 SLICE, WARM = 0.15, 0.03  # seconds of one measurement, and before it
-FIFO = os.environ.get("BENCH_FIFO") == "1"  # cached answers: nobody else gets our CPUs
+FIFO = os.environ.get("BENCH_FIFO") == "1"  # nobody else gets our CPUs
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 ROUNDS = 8  # of each; the one that was disturbed least counts
 
@@ -255,9 +255,8 @@ def calmest(results):
 def in_turn(bed, rivals, *options, good=""):
     """Loads some servers in turn, again and again. rivals: {name: (address, pids)}, the first
     of them the measure for "ratio"."""
-    if FIFO:
-        for _, pids in rivals.values():
-            keep_others_off(pids)
+    for _, pids in rivals.values():
+        keep_others_off(pids)
     first = next(iter(rivals))
     results = {name: [] for name in rivals}
     for _ in range(ROUNDS):
@@ -266,8 +265,7 @@ def in_turn(bed, rivals, *options, good=""):
             if name == "stsd":
                 more += ["-e", good]
             load = bed.start_load(address, "-s", SLICE, "-w", WARM, *BUSY, *options, *more)
-            if FIFO:
-                keep_others_off([load.pid])
+            keep_others_off([load.pid])
             results[name].append(bed.result(load))
     told = {name: calmest(some) for name, some in results.items()}
     for result in told.values():
@@ -276,8 +274,8 @@ def in_turn(bed, rivals, *options, good=""):
 
 
 def keep_others_off(pids):
-    """All that is not as urgent waits for these processes."""
-    for pid in pids:
+    """If so wanted: all that is not as urgent waits for these processes."""
+    for pid in pids if FIFO else ():
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
 
 
@@ -297,6 +295,7 @@ class World:
         ca_file = bed.new_folder("world") + "/ca.pem"
         self._world = bed.spawn([bed.tool("world"), "-d", str(delay), ca_file],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self._world.pid
         ports = json.loads(self._world.stdout.readline())
         if os.path.exists(SYSTEM_CA):  # as much to keep in memory as everybody has
             with open(ca_file, "ab") as ours, open(SYSTEM_CA, "rb") as theirs:
@@ -308,7 +307,7 @@ class World:
 
     def give_way(self):
         """From now on whatever else wants its CPU gets it first."""
-        os.sched_setscheduler(self._world.pid, os.SCHED_IDLE, os.sched_param(0))
+        os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
 
     def asked(self):
         """What it was asked so far."""

@@ -40,6 +40,8 @@ def size(bed, folder, count, smallest):
     rows = [start(bed, server, count), file(folder, count)]
     address = beds.addresses(server)["unix"]
     answerers = server.processes()["answerer"]
+    # Each page of the file is mapped when it is first read; what that takes is no answer's.
+    bed.load(address, "-c", 100, "-o", "-n", count, "-w", 0, "-s", 300)
     with Echo(bed, "unix", bed.reply(address)) as echo:
         rivals = {"echo": echo.rival, "stsd": (address, answerers)}
         for figure, asked, target in (("uniformly", count, UNIFORM),
