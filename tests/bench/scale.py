@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Many cached domains: answers, memory, start, file; their refreshing and expiry."""
+"""Many cached domains: answers, memory, start, file."""
 import os
-import subprocess
-import json
 
 import bed as beds
-import storm
 from table import Row
 from warm import Echo
 
@@ -14,8 +11,6 @@ HOT_DOMAINS = 1000
 START_MS = 100
 FILE_BYTES = 600
 GROWTH = 0.10  # "flat": of a process's memory, beyond that of the smallest cache
-DAY = 86400
-CORE = 0.02  # of a core, for a million domains a day
 MILLION = 1000000
 
 
@@ -30,9 +25,6 @@ def measure(bed, _against):
         rows, memory = size(bed, folder, count, smallest)
         yield from rows
         smallest = smallest or memory
-    yield from behind(bed, "refresh", "due")
-    yield from behind(bed, "expiry", "expired")
-    yield from spread(bed)
 
 
 def size(bed, folder, count, smallest):
@@ -76,42 +68,3 @@ def file(folder, count):
     return Row("scale", f"{count:,}, file",
                f"<= {FILE_BYTES} bytes a domain" if count >= 100000 else "",
                f"{each:.0f} bytes a domain", each <= FILE_BYTES if count >= 100000 else None)
-
-
-def behind(bed, figure, age):
-    """A million that the resolver must look at, behind a thousand that are asked for."""
-    world = beds.World(bed)
-    world.give_way()
-    quiet_server = beds.start(bed.stsd([("-n", str(HOT_DOMAINS))], **world.settings))
-    quiet = storm.rounds(bed, beds.addresses(quiet_server)["unix"], quiet_server)
-    bed.stop(quiet_server)
-    server = beds.start(bed.stsd([("-n", str(HOT_DOMAINS)),
-                                  ("-k", "w", "-a", age, "-n", str(MILLION))],
-                                 cache_size="16G", **world.settings))
-    address, roles = beds.addresses(server)["unix"], server.processes()
-    others = roles["resolver"] + roles["supervisor"]
-    before, spent, began = world.asked(), beds.cpu_ns(others), beds.now()
-    loud = storm.rounds(bed, address, server)
-    after = world.asked()
-    done, questions = (after[what] - before[what] for what in ("requests", "dns"))
-    spent, seconds = beds.cpu_ns(others) - spent, beds.now() - began
-    said = f"{done / seconds:,.0f} a second" if age == "due" else \
-        f"{spent / seconds / 1e9:.1%} of a core"
-    yield storm.row(f"{figure} of a million under way", quiet, loud, said)
-    if age == "due" and done:
-        each = spent / done / 1e9
-        core = each * MILLION / DAY
-        yield Row("scale", "refresh of a million a day", f"<= {CORE:.0%} of a core beside TLS",
-                  f"{core:.1%}, with TLS ({each * 1000:.2f} ms each)", core <= CORE)
-        yield Row("scale", "DNS questions of a refresh", "", f"{questions / done:.1f}")
-    bed.stop(server)
-    world.stop()
-
-
-def spread(bed):
-    for days in (1, 7, 30):
-        done = subprocess.run([bed.tool("spread"), str(MILLION), str(days)], check=True,
-                              stdout=subprocess.PIPE, text=True)
-        told = json.loads(done.stdout)
-        yield Row("scale", f"refresh, {days} days after a burst",
-                  "", f"{told['most'] / 60:.0f}/s at most, {told['mean'] / 60:.1f} on average")
