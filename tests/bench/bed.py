@@ -119,7 +119,8 @@ class Bed:
         """A state directory with a cache that was filled."""
         state = self.new_folder("state")
         for options in fills:
-            subprocess.run([self.tool("fill"), *map(str, options), state + "/cache.mdb"], check=True)
+            subprocess.run([self.tool("fill"), *map(str, options), state + "/cache.mdb"],
+                           check=True)
         if account():
             owner = pwd.getpwnam(account())
             for path in [state] + [os.path.join(state, name) for name in os.listdir(state)]:
