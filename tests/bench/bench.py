@@ -53,6 +53,8 @@ def run(bed, name, part, against, shown):
         for row in part.measure(bed, against):
             shown.add(row)
         return True
+    except BrokenPipeError:
+        raise  # nobody reads what we print
     except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as reason:
         print(f"{name}: cannot be measured: {reason}")
         bed.stop_all()
@@ -84,4 +86,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
