@@ -162,6 +162,8 @@ check: all tests $(FAULT)
 	B=$(B) V=$(V) sh tests/run $(STAGES)
 check-long: all $(FAULT) $(B)/tests/e2e/stsd fuzzers memory
 	B=$(B) V=$(V) LONG=1 sh tests/run fault fuzz memory memcheck
+check-packages: all # as root: each way to install it, in a machine of its own
+	B=$(B) V=$(V) sh tests/packages/run $(STAGES)
 fault: all $(FAULT)
 	B=$(B) V=$(V) sh tests/run fault
 unit sim replay io: all tests
@@ -243,13 +245,13 @@ uninstall:
 clean: ; rm -rf build
 
 force:
-.PHONY: force all tests check check-long fault unit sim replay io e2e lint demo golden \
-        mutate fuzzers memory targets pure-tests deps deps-demo deps-check deps-long \
-        install uninstall format clean bench count count-write
+.PHONY: force all tests check check-long check-packages fault unit sim replay io e2e lint \
+        demo golden mutate fuzzers memory targets pure-tests deps deps-demo deps-check \
+        deps-long install uninstall format clean bench count count-write
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifneq ($(V),1)
 .SILENT:
 say = @printf '  %-7s %s\n' $(1) $@;
 endif
--include $(shell find $(B) -path $(B)/debian13 -prune -o -name '*.d' -type f -print 2>/dev/null)
+-include $(shell find $(B) -path "$(B)/debian1*" -prune -o -name '*.d' -type f -print 2>/dev/null)

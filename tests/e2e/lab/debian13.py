@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A Postfix 3.10, out of the Debian 13 tree that tests/debian13 makes: by chroot, so that it
+"""A Postfix 3.10, out of the Debian 13 tree that tests/debian makes: by chroot, so that it
 shares our network."""
 import os
 import subprocess
@@ -13,7 +13,7 @@ ROOT = namespace.HOME + "/debian13"
 def missing():
     """Why there is none, or None."""
     if not os.path.exists(TREE + "/usr/sbin/postfix"):
-        return "no Debian 13 tree with a Postfix; tests/debian13 makes one"
+        return "no Debian 13 tree with a Postfix; tests/debian 13 postfix makes one"
     return None
 
 
