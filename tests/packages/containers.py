@@ -18,7 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True  # the checkout stays as it is
 sys.path.insert(0, ROOT + "/tests/e2e")
 
-from lab import cases, daemon, debian13, namespace  # noqa: E402  pylint: disable=wrong-import-position
+from lab import cases, daemon, debian13, namespace, socketmap, wait  # noqa: E402  pylint: disable=wrong-import-position
 
 TOOLS = ("buildah", "podman", "runc", "ip", "mount", "openssl", "unshare")
 SOURCES = ("Makefile", "daemon", "lib", "postfix", "docker/Dockerfile", "docker/rootfs",
@@ -119,8 +119,10 @@ def podman(*words, check=True):
     return done
 
 
-def load(file):
-    podman("load", "--quiet", "--input", file)
+def load(file, name):
+    """As NAME:local, whatever is said inside."""
+    loaded = podman("load", "--quiet", "--input", file).out.split()[-1]
+    podman("tag", loaded, f"localhost/{name}:local")
 
 
 class Container:
@@ -147,6 +149,19 @@ class Container:
     def log(self):
         told = podman("logs", self.name)
         return told.out + told.err
+
+    def answers(self, address):
+        if not self.inspect()["State"]["Running"]:
+            raise AssertionError(f"{self.name} has ended: {self.log()}")
+        try:
+            return socketmap.ask(".health", address=address, timeout=5) == "NOTFOUND "
+        except (OSError, socketmap.Closed):
+            return False
+
+    def start_and_wait(self, address):
+        self.start()
+        wait.until(lambda: self.answers(address), f"{self.name} answers at {address}", 20)
+        return self
 
     def run(self, *words):
         """A program inside."""
@@ -206,7 +221,8 @@ def of_service(name, service, options=(), **environment):
         hardened += [option, str(service[key])] if key in service else []
     for volume in service.get("volumes", ()):
         mode = ":ro" if volume.get("read_only") else ""
-        hardened += ["--volume", f"{volume['source']}:{volume['target']}{mode}"]
+        owner = name + "_" if volume["type"] == "volume" else ""
+        hardened += ["--volume", f"{owner}{volume['source']}:{volume['target']}{mode}"]
     return Container(name, service["image"], {**service.get("environment", {}), **environment},
                      options, service.get("command") or (), hardened)
 
@@ -238,7 +254,7 @@ def main(title, images, files=None):
         if files is not None:
             files.append(file)
         if "arch" not in wanted:
-            load(file)
+            load(file, wanted["name"])
     some = [(name.replace("__main__", title), function) for name, function in cases.CASES
             if not sys.argv[1:] or sys.argv[1] in name]
     counts = cases.run(here, some, os.environ.get("V") == "1", ROOT + "/build/e2e")

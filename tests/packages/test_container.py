@@ -34,15 +34,6 @@ def settings(world, **more):
     return {"environment": said, "options": mounts}
 
 
-def answers(container, address=ELSEWHERE):
-    if not container.inspect()["State"]["Running"]:
-        raise AssertionError("it has ended: " + container.log())
-    try:
-        return socketmap.ask(".health", address=address, timeout=5) == "NOTFOUND "
-    except (OSError, socketmap.Closed):
-        return False
-
-
 class Running:
     """A container while it answers."""
 
@@ -53,9 +44,7 @@ class Running:
                                    options=(*known["options"], *options))
 
     def __enter__(self):
-        self.container.start()
-        wait.until(lambda: answers(self.container, self.address), "stsd answers", 20)
-        return self.container
+        return self.container.start_and_wait(self.address)
 
     def __exit__(self, *_):
         self.container.remove()
@@ -178,7 +167,7 @@ def configured(world):
     wrong = Container("stsd", environment={"STSD_DNSSEC": "perhaps"}).start()
     wait.until(lambda: not wrong.inspect()["State"]["Running"], "it has ended")
     same(wrong.inspect()["State"]["ExitCode"], 78)
-    contains(wrong.log(), "dnssec")
+    contains(wrong.log(), "STSD_DNSSEC")
     wrong.remove()
 
 
@@ -234,7 +223,7 @@ def killed(world):
         wait.until(lambda: not stsd.inspect()["State"]["Running"], "it has ended")
         domain.web.how = "404"
         stsd.start_again()
-        wait.until(lambda: answers(stsd), "stsd answers again", 20)
+        wait.until(lambda: stsd.answers(ELSEWHERE), "stsd answers again", 20)
         same(socketmap.ask(domain.name, "QUERY", ELSEWHERE), domain.secure)
 
 
@@ -300,7 +289,8 @@ def with_unbound(world, folder, domain):
     with open(containers.ROOT + "/docker/unbound.conf", encoding="utf-8") as file:
         text = file.read()
     text = text.replace("interface: ::\n", "do-not-query-localhost: no\n")
-    namespace.write_atomically(folder + "/conf", text.replace("0.0.0.0", RESOLVER))
+    namespace.write_atomically(folder + "/conf", text.replace(
+        "interface: 0.0.0.0\n", f"interface: {RESOLVER}\n"))
     namespace.write_atomically(folder + "/hints", ". NS ns.example.\n"
                                f"ns.example. A {signed.NSD}\n")
     mounts = [(folder + "/conf", "/etc/unbound/unbound.conf"),

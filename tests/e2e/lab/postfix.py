@@ -39,17 +39,19 @@ OTHER_ETC = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
 
 
 class Postfix:
-    """root: of another system, in which it is started. resolver: its name server."""
+    """root: of another system, in which it is started. resolver: its name server. hosts:
+    {name: address} that no DNS knows. master: more for master.cf."""
 
     # pylint: disable=too-many-arguments
     def __init__(self, folder, ca_file, socketmap="127.0.0.1:8461", name="QUERY", root="",
-                 resolver="127.0.0.1", smtp_processes="-", **settings):
+                 resolver="127.0.0.1", smtp_processes="-", hosts=None, master="", **settings):
         self.folder = folder
         self.log_file = folder + "/log"
         self._run = None
         self._root = root
         self._there = ["chroot", root] if root else []
         self._resolver = resolver
+        self._hosts = hosts or {}
         for part in ("", "/etc", "/queue", "/data"):
             os.makedirs(folder + part, exist_ok=True)
         os.chown(folder + "/data", *self._account(root))
@@ -76,7 +78,7 @@ class Postfix:
         }
         self.set(**settings)
         with open(folder + "/etc/master.cf", "w", encoding="utf-8") as file:
-            file.write(MASTER.format(smtp_processes=smtp_processes))
+            file.write(MASTER.format(smtp_processes=smtp_processes) + master)
 
     def set(self, **settings):
         """More for main.cf."""
@@ -96,6 +98,8 @@ class Postfix:
         etc = self.folder + "/other-etc"
         shutil.copytree(self._root + "/etc", etc, symlinks=True, ignore_dangling_symlinks=True)
         namespace.write_atomically(etc + "/resolv.conf", f"nameserver {self._resolver}\n")
+        with open(etc + "/hosts", "a", encoding="utf-8") as file:
+            file.writelines(f"{address} {name}\n" for name, address in self._hosts.items())
         self._run = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", OTHER_ETC, "sh", etc, self._root + "/etc",
              *self._there, "postfix", "-c", self.folder + "/etc", "start-fg"],
@@ -117,10 +121,9 @@ class Postfix:
         except FileNotFoundError:
             return ""
 
-    def send(self, recipient):
+    def send(self, recipient, sender="sender@sender.test"):
         """Hands a mail over; Postfix does the rest."""
-        subprocess.run([*self._there, "sendmail", "-C", self.folder + "/etc", "-f",
-                        "sender@sender.test",
+        subprocess.run([*self._there, "sendmail", "-C", self.folder + "/etc", "-f", sender,
                         recipient], input=b"Subject: test\n\nHello\n", check=True,
                        stderr=subprocess.PIPE)
 

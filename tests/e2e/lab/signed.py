@@ -42,6 +42,7 @@ UNBOUND_CONF = """\
 server:
 	interface: {address}
 	access-control: 127.0.0.0/8 allow
+	access-control: 10.9.0.0/16 allow
 	directory: "{folder}"
 	chroot: ""
 	username: ""
