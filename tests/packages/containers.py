@@ -229,8 +229,9 @@ def of_service(name, service, options=(), **environment):
 
 # A test program.
 
-def main(title, images, files=None):
-    """images: as keyword arguments of image(); files: there they are listed."""
+def main(title, images, files=None, build=None):
+    """images: as keyword arguments of image(); files: there they are listed; build: programs
+    that are not in images."""
     try:
         if os.environ.get(namespace.INSIDE) != "1":
             for tool in TOOLS:
@@ -248,7 +249,7 @@ def main(title, images, files=None):
         print(f"failed  {title}: {reason}\n0 passed, 1 failed, 0 skipped")
         sys.exit(1)
     from lab import world  # pylint: disable=import-outside-toplevel
-    here = world.World(None)
+    here = world.World(build)
     for wanted in images:
         file = image(**wanted)
         if files is not None:
