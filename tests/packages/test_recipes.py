@@ -4,13 +4,14 @@
 by docker-compose. test_recipes.py [PART OF A NAME]"""
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import urllib.request
 
 import containers
 from containers import ROOT
-from lab import debian13, mailroom, namespace, signed
+from lab import debian13, mailroom, namespace, signed, socketmap
 from lab.cases import Skip, case, contains, same, table
 from lab.mailroom import Host
 from lab.world import ALLOWED
@@ -255,6 +256,31 @@ def sidecar(world, service_of, heading, dane):
     try:
         deliver(world, start_postfix(world, settings_of(heading), BEFORE.get(heading, {}),
                                      hosts={"stsd": HERE}).start(), dane)
+    finally:
+        stsd.remove()
+
+
+@table("docker/README.md: a container in the host's network", [
+    ("sees Postfix's level", "dane", "OK may"),
+    ("sees that Postfix asks for more", "encrypt", "NOTFOUND ")])
+def host_network(world, level, testing):
+    with open(ROOT + "/docker/README.md", encoding="utf-8") as file:
+        words = shlex.split(re.search(r"^ +(docker run .*)$", file.read(), re.M)[1])
+    same(words[:9], "docker run -d --name stsd --restart always --network host".split())
+    room(world)
+    postfix = start_postfix(world, {"smtp_tls_policy_maps": "socketmap:inet:127.0.0.1:8461:QUERY",
+                                    "smtp_dns_support_level": "dnssec",
+                                    "smtp_tls_security_level": level}, {})
+    options = [word.replace("/etc/postfix:", postfix.folder + "/etc:", 1) for word in words[9:-1]]
+    same(words[-1], "stsd:local")
+    stsd = containers.Container("stsd", hardened=["--read-only-tmpfs=false", *options], environment={
+        "STSD_DNS_SERVERS": signed.VALIDATING, "STSD_ALLOW_ADDRESSES": ALLOWED}, options=(
+            "--volume", f"{world.pki.ca_file}:{CA}:ro"))
+    stsd.start_and_wait(("127.0.0.1", 8461))
+    try:
+        same(socketmap.ask(room(world).mails[2][0].names["d"]), testing)
+        same(socketmap.ask(room(world).mails[3][0].names["d"]), "OK dane-only")
+        same(stsd.run("stsd-query", "--health").status, 0)
     finally:
         stsd.remove()
 
