@@ -25,6 +25,9 @@ DEPS_CHECK = $(DEPS_DEMO) nsd unbound nginx-light procps binutils clang clang-fo
              clang-tidy libclang-rt-dev mandoc shellcheck debootstrap ldnsutils \
              python3-jsonschema bash-completion valgrind
 
+# Besides, for the containers of check-packages.
+DEPS_CONTAINERS = buildah podman runc qemu-user-static
+
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
        -Wswitch-enum -Wformat=2 -Wvla -Wundef
 # Each hardening flag is used where the compiler knows it.
@@ -208,6 +211,7 @@ deps: ; @echo $(DEPS)
 deps-demo: ; @echo $(DEPS_DEMO)
 deps-check: ; @echo $(DEPS_CHECK)
 deps-long: ; @echo $(DEPS_LONG)
+deps-containers: ; @echo $(DEPS_CONTAINERS)
 
 MONITORING = $(addprefix docker/monitoring/,dashboard.json alerts.yml prometheus.yml)
 
@@ -245,13 +249,14 @@ uninstall:
 clean: ; rm -rf build
 
 force:
-.PHONY: force all tests check check-long check-packages fault unit sim replay io e2e lint \
-        demo golden mutate fuzzers memory targets pure-tests deps deps-demo deps-check \
-        deps-long install uninstall format clean bench count count-write
+.PHONY: force all tests check check-long check-packages fault unit sim replay io e2e \
+        lint demo golden mutate fuzzers memory targets pure-tests deps deps-demo \
+        deps-check deps-long install uninstall format clean bench count count-write \
+        deps-containers
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifneq ($(V),1)
 .SILENT:
 say = @printf '  %-7s %s\n' $(1) $@;
 endif
--include $(shell find $(B) -path "$(B)/debian1*" -prune -o -name '*.d' -type f -print 2>/dev/null)
+-include $(shell find $(B) \( -path "$(B)/debian1*" -o -path $(B)/containers \) -prune -o -name '*.d' -type f -print 2>/dev/null)

@@ -8,6 +8,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def tree(*packages):
 
 def _buildah(*words, **more):
     return subprocess.run(["buildah", "--root", KEPT + "/root", "--runroot", KEPT + "/run",
-                           "--storage-driver", "vfs", *words], check=True, text=True, **more)
+                           "--storage-driver", "overlay", *words], check=True, text=True, **more)
 
 
 def _said(*words):
@@ -56,13 +57,14 @@ def _said(*words):
 def _base(arch):
     """A Debian as others have it from a registry. It says which architecture it is for, and
     is of this one: buildah looks for that, and docker is told by --platform."""
-    tree()
-    container = _said("from", "scratch")
-    _said("add", "--quiet", container, f"{ROOT}/build/debian{TREE}.base", "/")
-    if arch:
-        _buildah("config", "--arch", arch, container)
-    name = f"localhost/debian{arch}:test"
-    _said("commit", "--quiet", "--rm", container, name)
+    debian = f"{ROOT}/build/debian{TREE}.base"
+    name = f"localhost/debian{arch}:{int(os.stat(debian).st_mtime)}"
+    if not _said("images", "--quiet", "--filter", "reference=" + name):
+        container = _said("from", "scratch")
+        _said("add", "--quiet", container, debian, "/")
+        if arch:
+            _buildah("config", "--arch", arch, container)
+        _said("commit", "--quiet", "--rm", container, name)
     return name
 
 
@@ -81,28 +83,29 @@ def _key(arch, target):
 
 
 def image(name, arch="", target="stsd"):
-    """The file with an image; what is in it is called NAME:local."""
+    """The file with an image. What it takes to build it stays in the store as well."""
     kind = name + ("-" + arch if arch else "")
     file = f"{KEPT}/{kind}_{_key(arch, target)}.tar"
     if os.path.exists(file):
         return file
-    shutil.rmtree(KEPT + "/root", ignore_errors=True)
     os.makedirs(KEPT, exist_ok=True)
     for old in glob.glob(f"{KEPT}/{kind}_*.tar"):
         os.remove(old)
     platform = ["--platform", "linux/" + arch] if arch else []
     with open(f"{KEPT}/{kind}.log", "w", encoding="utf-8") as log:
         try:
-            _buildah("bud", "--isolation", "chroot", "--format", "docker", "--layers=false",
+            _buildah("bud", "--isolation", "chroot", "--format", "docker", "--layers=true",
                      "--pull-never", *platform, "--build-arg", "BASE=" + _base(arch),
                      "--build-arg", "REVISION=test", "--target", target, "--tag", kind,
                      "--file", ROOT + "/docker/Dockerfile", ROOT, stdout=log, stderr=log)
         except subprocess.CalledProcessError as failed:
+            with open(log.name, encoding="utf-8") as said:
+                lacking = re.search("^.*(?:Failed to fetch|Unable to fetch).*", said.read(), re.M)
+            if lacking:
+                raise Unavailable(lacking[0]) from failed
             raise AssertionError(f"an image cannot be built: see {log.name}") from failed
     _buildah("push", "--quiet", kind, f"docker-archive:{file}.new:{name}:local")
     os.rename(file + ".new", file)
-    shutil.rmtree(KEPT + "/root", ignore_errors=True)
-    shutil.rmtree(KEPT + "/run", ignore_errors=True)
     return file
 
 
