@@ -287,7 +287,7 @@ def host_network(world, level, testing):
 
 @table("compose files", [
     ("alone", ["compose.yml"], {}), ("with metrics", ["compose.yml"],
-                                     {"STSD_METRICS_LISTEN": "inet:*:8462"}),
+                                     {"STSD_METRICS_LISTEN": "inet:*:9461"}),
     ("with unbound", ["compose.yml", "compose.unbound.yml"], {}),
     ("with unbound, another network", ["compose.yml", "compose.unbound.yml"],
      {"STSD_NETWORK": "10.11.12"})])
@@ -310,11 +310,11 @@ def files_of(_world, names, environment):
 @case("compose.yml as it is, with metrics")
 def metrics(world):
     service = containers.compose(f"{ROOT}/docker/compose.yml",
-                                 STSD_METRICS_LISTEN="inet:*:8462")["services"]["stsd"]
+                                 STSD_METRICS_LISTEN="inet:*:9461")["services"]["stsd"]
     stsd = containers.of_service("stsd", service, STSD_DNS_SERVERS="127.0.0.1")
     stsd.start_and_wait((HERE, 8461))
     try:
-        with urllib.request.urlopen(f"http://{HERE}:8462/metrics", timeout=10) as page:
+        with urllib.request.urlopen(f"http://{HERE}:9461/metrics", timeout=10) as page:
             contains(page.read().decode(), "stsd_lookups_total")
         contains(stsd.run("/usr/bin/stsd-query", "--stats").out, "stsd_")
     finally:
