@@ -229,6 +229,7 @@ install: all
 	[ -e $(DESTDIR)$(SYSCONFDIR)/stsd/stsd.conf ] || \
 	    install -m 644 daemon/stsd.conf $(DESTDIR)$(SYSCONFDIR)/stsd/stsd.conf
 	sed 's|@SBINDIR@|$(SBINDIR)|' daemon/stsd.service.in >$(DESTDIR)$(UNITDIR)/stsd.service
+	install -m 644 daemon/stsd.socket daemon/stsd-postfix.socket $(DESTDIR)$(UNITDIR)/
 	install -m 644 daemon/stsd.sysusers $(DESTDIR)$(SYSUSERSDIR)/stsd.conf
 	install -m 644 daemon/stsd-query.bash $(DESTDIR)$(COMPLETIONDIR)/stsd-query
 	install -m 644 daemon/stsd-query.schema.json $(DESTDIR)$(PREFIX)/share/stsd/
@@ -239,7 +240,8 @@ uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/stsd $(DESTDIR)$(BINDIR)/stsd-query \
 	    $(DESTDIR)$(LIBEXECDIR)/stsd/stsd-resolver $(DESTDIR)$(MANDIR)/man8/stsd.8 \
 	    $(DESTDIR)$(MANDIR)/man5/stsd.conf.5 $(DESTDIR)$(MANDIR)/man1/stsd-query.1 \
-	    $(DESTDIR)$(UNITDIR)/stsd.service $(DESTDIR)$(SYSUSERSDIR)/stsd.conf \
+	    $(DESTDIR)$(UNITDIR)/stsd.service $(DESTDIR)$(UNITDIR)/stsd.socket \
+	    $(DESTDIR)$(UNITDIR)/stsd-postfix.socket $(DESTDIR)$(SYSUSERSDIR)/stsd.conf \
 	    $(DESTDIR)$(COMPLETIONDIR)/stsd-query \
 	    $(DESTDIR)$(PREFIX)/share/stsd/stsd-query.schema.json \
 	    $(patsubst docker/%,$(DESTDIR)$(PREFIX)/share/stsd/%,$(MONITORING))
