@@ -13,12 +13,14 @@ CLANG         ?= clang
 PKG_CONFIG    ?= pkg-config
 CFLAGS        ?= -O2 -g
 B             ?= build
+DEB_REVISION  ?= 1
 
 VERSION  = 0.1.0
 
 # What is needed to build, for the demonstration and for all tests, as Debian packages.
 DEPS       = gcc make pkg-config libc6-dev libevent-dev libc-ares-dev libcurl4-openssl-dev \
              libssl-dev liblmdb-dev libidn2-dev ca-certificates
+DEPS_DEB   = build-essential debhelper dh-apparmor
 DEPS_DEMO  = postfix python3 openssl iproute2 util-linux
 DEPS_LONG  = $(DEPS_CHECK) libc6-dbg
 DEPS_CHECK = $(DEPS_DEMO) nsd unbound nginx-light procps binutils clang clang-format \
@@ -208,6 +210,7 @@ pure-tests: $(UNIT) $(FUZZ) $(B)/tests/sim/sim
 
 # apt-get install --no-install-recommends $(make -s deps)
 deps: ; @echo $(DEPS)
+deps-deb: ; @echo $(DEPS) $(DEPS_DEB)
 deps-demo: ; @echo $(DEPS_DEMO)
 deps-check: ; @echo $(DEPS_CHECK)
 deps-long: ; @echo $(DEPS_LONG)
@@ -235,6 +238,8 @@ install: all
 	install -m 644 daemon/stsd-query.schema.json $(DESTDIR)$(PREFIX)/share/stsd/
 	install -m 644 $(MONITORING) $(DESTDIR)$(PREFIX)/share/stsd/monitoring/
 	[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers >/dev/null || systemd-sysusers
+deb: # a Debian package of this, for the release at hand, in build/deb
+	sh docker/debian/build $(B)/deb $(VERSION)-$(DEB_REVISION)
 # The configuration and the cache stay: they are the administrator's.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/stsd $(DESTDIR)$(BINDIR)/stsd-query \
