@@ -174,6 +174,7 @@ class Machine(Disk):
     def __init__(self, below, name):
         super().__init__(below, name)
         self._first = None  # the process outside that holds the namespaces
+        self._internet = None
         self.pid = None  # of its systemd, as seen by us
         for unit in MASKED:
             self.write("/etc/systemd/system/" + unit, "")
@@ -232,11 +233,27 @@ class Machine(Disk):
                               errors="replace", timeout=600)
         return _ended(command, done, status)
 
+    def start_internet(self, *domains):
+        """As internet.py has it; it ends with the machine. Where its authority's certificate
+        is: for us, not for the machine."""
+        folder = f"{HOME}/{self.name}.internet"
+        shutil.rmtree(folder, ignore_errors=True)
+        self._internet = subprocess.Popen(
+            self.on_its_network(sys.executable, HERE + "/internet.py", folder, *domains),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        if self._internet.stdout.readline() != "ready\n":
+            raise AssertionError("the small Internet did not start")
+        return folder + "/pki/ca.pem"
+
     def journal(self, unit="stsd"):
         return self.run(f"journalctl -b --no-pager -o short-precise -u {unit}", None)
 
     def halt(self):
         """As when the power goes: nothing is asked."""
+        if self._internet is not None:
+            self._internet.kill()
+            self._internet.wait()
+            self._internet = None
         if self._first is None:
             return
         try:

@@ -72,7 +72,7 @@ def _prepare():
     write_atomically("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"
                      "services: files\nprotocols: files\n")
     _add_user()
-    _add_addresses()
+    add_addresses()
 
 
 def _add_user():
@@ -85,7 +85,7 @@ def _add_user():
         group.write("_stsd:x:64461:\n")
 
 
-def _add_addresses():
+def add_addresses():
     """All of 198.18.0.0/16 and 10.9.0.0/16 is this machine, so is 2001:2::11; what is sent
     to 198.19.0.0/16 and 2001:2:dead::/48 goes into a tunnel that nobody reads."""
     ip("link", "set", "lo", "up")
