@@ -155,17 +155,22 @@ class Disk:
             if os.path.exists(f"{ROOT}/{name}"):
                 self.copy(f"{ROOT}/{name}", f"{path}/{name}")
 
-    def chroot(self, command, status=0, network=False):
+    def chroot(self, command, status=0, packages=None):
         """What a shell command prints that runs there while no systemd does. Offline, unless
-        it asks for the network."""
+        it installs packages: then of this release, out of what tests/debian has fetched, or
+        from the mirror."""
         unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-        unshare += [] if network else ["--net"]
-        inside = ('mount -t proc proc "$1/proc" && { [ "$3" = yes ] || ip link set lo up; } && '
-                  'exec chroot "$1" env -i PATH="$4" HOME=/root LC_ALL=C.UTF-8 '
-                  'DEBIAN_FRONTEND=noninteractive sh -c "$2"')
-        done = subprocess.run([*unshare, "sh", "-c", inside, "sh", self.root, command,
-                               "yes" if network else "no", PATH], check=False,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        prepare = "ip link set lo up"
+        if packages is None:
+            unshare.append("--net")
+        else:
+            prepare = (f'mount --bind "{ROOT}/build/debian{packages}.archives" '
+                       '"$1/var/cache/apt/archives" && '
+                       'mount --bind /etc/resolv.conf "$1/etc/resolv.conf"')
+        inside = (f'mount -t proc proc "$1/proc" && {prepare} && '
+                  'exec chroot "$1" env -i PATH="$3" HOME=/root LC_ALL=C.UTF-8 sh -c "$2"')
+        done = subprocess.run([*unshare, "sh", "-c", inside, "sh", self.root, command, PATH],
+                              check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace")
         return _ended(command, done, status)
 
@@ -180,8 +185,6 @@ class Machine(Disk):
             self.write("/etc/systemd/system/" + unit, "")
             os.remove(f"{self.root}/etc/systemd/system/{unit}")
             os.symlink("/dev/null", f"{self.root}/etc/systemd/system/{unit}")
-        if os.path.exists(self.root + "/usr/sbin/policy-rc.d"):
-            os.remove(self.root + "/usr/sbin/policy-rc.d")
         self.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
         self.write("/etc/hostname", name + "\n")
         self._groups = f"{HOME}/{name}.cgroup"
@@ -197,6 +200,8 @@ class Machine(Disk):
         self.halt()
 
     def boot(self):
+        if os.path.exists(self.root + "/usr/sbin/policy-rc.d"):
+            os.remove(self.root + "/usr/sbin/policy-rc.d")
         os.mkdir(self._group)
 
         def join():
