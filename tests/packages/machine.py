@@ -23,6 +23,7 @@ HOME = "/run/machines"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT_SECONDS = 90
 STOP_SECONDS = 20
+TOLD = 3000  # characters, the last ones, of what a command that failed has said
 # Of the kernel that we share with who started us; a machine has no business with them.
 MASKED = ("proc-sys-fs-binfmt_misc.automount", "sys-kernel-debug.mount",
           "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount", "sys-kernel-config.mount",
@@ -96,7 +97,7 @@ class Failed(AssertionError):
 
 def _ended(command, done, status):
     if status is not None and done.returncode != status:
-        raise Failed(f"{command}: status {done.returncode}\n{done.stdout}")
+        raise Failed(f"{command}: status {done.returncode}\n{done.stdout[-TOLD:]}")
     return done.stdout
 
 

@@ -11,7 +11,7 @@ import re
 import sys
 
 import machine
-from machine import ROOT, Machine
+from machine import ROOT, Disk, Machine
 from lab import wait
 from lab.cases import CASES, case, contains, run, same
 
@@ -34,8 +34,8 @@ def blocks(title):
 
 class World:
     def __init__(self):
-        clean = machine.tree("12-clean", "systemd", "systemd-sysv", "dbus")
-        self.machine = Machine(clean, "readme")
+        self.clean = machine.tree("12-clean", "systemd", "systemd-sysv", "dbus")
+        self.machine = Machine(self.clean, "readme")
         self.machine.copy_project(PLACE)
 
     def end_case(self, keep):
@@ -67,7 +67,18 @@ def tests(world):
     contains(said.splitlines()[-1], " 0 failed, 0 skipped")
 
 
-@case("Use it: each command")
+@case("Install: as a package")
+def package(world):
+    disk = Disk(world.clean, "package")
+    disk.copy_project(PLACE)
+    commands, _ = blocks("Install")
+    # Who has seen it work has make. The package's own tests are run by debian.py.
+    disk.chroot(f"cd {PLACE}; apt-get update && apt-get install -y make; "
+                f"export DEB_BUILD_OPTIONS=nocheck; set -e; {'; '.join(commands)}", packages="12")
+    contains(disk.chroot("stsd -V && dpkg -s stsd"), "Status: install ok installed")
+
+
+@case("Install from source, use it: each command")
 def use(world):
     # What a small Internet needs that the large one does not.
     world.machine.write("/etc/stsd/stsd.conf", "allow_addresses = 198.18.0.0/15\n")
@@ -78,8 +89,7 @@ def use(world):
             open(world.machine.root + "/etc/ssl/certs/ca-certificates.crt", "a",
                  encoding="ascii") as theirs:
         theirs.write(ours.read())
-    first, *_ = blocks("Use it")
-    for command in first:
+    for command in blocks("Install")[1] + blocks("Use it")[0]:
         world.shell(command)
 
 
