@@ -258,7 +258,7 @@ clean: ; rm -rf build
 force:
 .PHONY: force all tests check check-long check-packages fault unit sim replay io e2e \
         lint demo golden mutate fuzzers memory targets pure-tests deps deps-demo \
-        deps-check deps-long install uninstall format clean bench count count-write \
+        deps-check deps-long deps-deb install deb uninstall format clean bench count count-write \
         deps-containers
 .SECONDARY:
 .DELETE_ON_ERROR:
