@@ -17,18 +17,17 @@ DEB_REVISION  ?= 1
 
 VERSION  = 0.1.0
 
-# What is needed to build, for the demonstration and for all tests, as Debian packages.
+# What is needed to build, for a package, for the demonstration, for all tests, for the long ones
+# and for whole machines, as Debian packages.
 DEPS       = gcc make pkg-config libc6-dev libevent-dev libc-ares-dev libcurl4-openssl-dev \
              libssl-dev liblmdb-dev libidn2-dev ca-certificates
 DEPS_DEB   = build-essential debhelper dh-apparmor
 DEPS_DEMO  = postfix python3 openssl iproute2 util-linux
-DEPS_LONG  = $(DEPS_CHECK) libc6-dbg
 DEPS_CHECK = $(DEPS_DEMO) nsd unbound nginx-light procps binutils clang clang-format \
              clang-tidy libclang-rt-dev mandoc shellcheck debootstrap ldnsutils \
-             python3-jsonschema bash-completion valgrind
-
-# Besides, for the containers of check-packages.
-DEPS_CONTAINERS = buildah podman runc qemu-user-static
+             python3-jsonschema bash-completion valgrind systemd
+DEPS_LONG  = $(DEPS_CHECK) libc6-dbg
+DEPS_PACKAGES = $(DEPS_CHECK) buildah podman runc qemu-user-static prometheus
 
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
        -Wswitch-enum -Wformat=2 -Wvla -Wundef
@@ -214,7 +213,7 @@ deps-deb: ; @echo $(DEPS) $(DEPS_DEB)
 deps-demo: ; @echo $(DEPS_DEMO)
 deps-check: ; @echo $(DEPS_CHECK)
 deps-long: ; @echo $(DEPS_LONG)
-deps-containers: ; @echo $(DEPS_CONTAINERS)
+deps-packages: ; @echo $(DEPS_PACKAGES)
 
 MONITORING = $(addprefix docker/monitoring/,dashboard.json alerts.yml prometheus.yml)
 
@@ -259,7 +258,7 @@ force:
 .PHONY: force all tests check check-long check-packages fault unit sim replay io e2e \
         lint demo golden mutate fuzzers memory targets pure-tests deps deps-demo \
         deps-check deps-long deps-deb install deb uninstall format clean bench count count-write \
-        deps-containers
+        deps-packages
 .SECONDARY:
 .DELETE_ON_ERROR:
 ifneq ($(V),1)
