@@ -198,20 +198,19 @@ def not_wrong(stsd, domain):
 
 
 @table("crashes", [
-    # name, signals, does the cache go aside?
-    ("one", [signal.SIGSEGV], False),
-    ("two in a minute, which might be the cache's doing", [signal.SIGSEGV] * 2, True),
-    ("one of a map that was cut off", [signal.SIGBUS], True),
+    # name, whose, signals, does the cache go aside?
+    ("one", "answerer", [signal.SIGSEGV], False),
+    ("two in a minute, which might be the cache's doing", "answerer", [signal.SIGSEGV] * 2, True),
+    ("one of a map that was cut off", "resolver", [signal.SIGBUS], True),
 ])
-def crash(world, signals, aside):
+def crash(world, role, signals, aside):
     stsd, domain = learn(world)
     if not aside:
         lose_the_world(domain)
     for signo in signals:
-        before = stsd.processes()["resolver"]
-        stsd.signal(signo, "resolver")
-        wait.until(lambda b=before: stsd.processes()["resolver"] not in ([], b),
-                   "a new resolver")
+        before = stsd.processes()[role]
+        stsd.signal(signo, role)
+        wait.until(lambda b=before: stsd.processes()[role] not in ([], b), "a new one")
         wait.until(lambda: answers(stsd, domain.name) == domain.secure, "the same answer")
     same(" cache-moved-aside " in stsd.log(), aside, "moved aside")
     same(domain.fetches(), 2 if aside else 1, "fetches")
