@@ -34,6 +34,11 @@
 /* In flight when we are told to stop. */
 #define STOP_MS 5000
 
+/* By then the others of us, who share the sockets, have stopped listening, too: whoever is
+ * hung up on asks once more on a new connection, and must not meet another of us who is
+ * about to hang up. */
+#define SIBLINGS_MS 100
+
 /* Descriptors that are no client's; at its limit a process loses a passed one. */
 #define RESERVED_FDS ((rlim_t)64)
 
@@ -74,6 +79,7 @@ struct answerer {
 	struct pf_reply_style style;
 	struct clients *clients;
 	struct sts_timer *stop;
+	bool finishing;		     /* idle connections are closed */
 	struct question **questions; /* question n is at n % max_questions */
 	uint32_t *free_slots;
 	uint32_t max_questions, free_count, turn;
@@ -771,7 +777,12 @@ on_stop(void *arg)
 {
 	struct answerer *a = arg;
 
-	role_leave(&a->role, 0);
+	if (a->finishing || sts_timer_set(a->stop, STOP_MS) == -1) {
+		role_leave(&a->role, 0);
+		return;
+	}
+	a->finishing = true;
+	clients_finish(a->clients);
 }
 
 static void
@@ -780,10 +791,13 @@ stop(struct answerer *a)
 	if (a->stop != NULL)
 		return;
 	a->stop = sts_timer_new(a->role.loop, on_stop, a);
-	if (a->stop == NULL || a->cache == NULL || sts_timer_set(a->stop, STOP_MS) == -1)
+	if (a->stop == NULL || a->cache == NULL) {
 		role_leave(&a->role, 0);
-	else
-		clients_finish(a->clients);
+		return;
+	}
+	clients_stop_listening(a->clients);
+	if (a->role.config->workers == 1 || sts_timer_set(a->stop, SIBLINGS_MS) == -1)
+		on_stop(a);
 }
 
 static void

@@ -243,6 +243,7 @@ HAND_OVER_ANOTHER = """
 import os, socket, sys
 sock = socket.create_server(("127.0.0.1", 8470))
 os.dup2(sock.fileno(), 3)
+os.set_inheritable(3, True)  # it may have been 3 already
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="ftp")
 os.execv(sys.argv[1], sys.argv[1:])
 """
