@@ -339,7 +339,8 @@ trouble(const struct job *job)
 
 /* Some wait with another target than the journey had, for more than a refresh looks at, or
  * for a finding that a long fetch has outlived: once the policy is known, what they need is
- * a second journey's, and a short one. And a journey that was under way already is not the one that an administrator wants. */
+ * a second journey's, and a short one. And a journey that was under way already is not the
+ * one that an administrator wants. */
 static bool
 needs_another(const struct job *job, const struct sts_wait *w)
 {
