@@ -51,7 +51,7 @@ static char directory[64];
 static struct {
 	pid_t pid;
 	struct ipc *supervisor, *resolver;
-	bool ready, silent; /* silent: the resolver does not answer */
+	bool ponged, ready, silent; /* silent: the resolver does not answer */
 	unsigned asks, beside;
 	uint32_t last_flags, last_number;
 	int64_t last_wait_ms;
@@ -331,6 +331,8 @@ static void
 on_said(void *arg, const struct ipc_message *m)
 {
 	(void)arg;
+	if (m != NULL && m->type == IPC_PONG)
+		it.ponged = true;
 	if (m != NULL && m->type == IPC_READY)
 		it.ready = true;
 	if (m != NULL && m->type == IPC_FAILED)
@@ -1028,6 +1030,26 @@ test_stop(void)
 	finish();
 }
 
+/* Whoever is hung up on asks once more: others of us must have stopped listening by then. */
+static void
+test_stop_among_others(void)
+{
+	int fd;
+
+	begin("workers = 2\n");
+	fd = client();
+	check_query("before", fd, "QUERY .x", "NOTFOUND ");
+	command(IPC_STOP, -1);
+	command(IPC_PING, -1);
+	for (int64_t late = now_ms() + PATIENCE_MS; !it.ponged && now_ms() < late;)
+		turn();
+	check_query("not yet", fd, "QUERY enforce.example", SECURE);
+	check_closed("then it goes", fd);
+	CHECK("status 0", ended(PATIENCE_MS) == 0);
+	close(fd);
+	finish();
+}
+
 static void
 test_drain(void)
 {
@@ -1103,6 +1125,7 @@ main(void)
 	test_limits();
 	test_refused();
 	test_stop();
+	test_stop_among_others();
 	test_drain();
 	test_damaged();
 	sts_loop_free(loop);
