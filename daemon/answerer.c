@@ -28,6 +28,9 @@
  * reach Postfix in time. */
 #define MARGIN_MS 250
 
+/* A reply takes microseconds: whoever else has the CPU can spare them at once. */
+#define SLICE_US 100
+
 /* Without a resolver, and nothing usable known, this long for another one to start. */
 #define AWAY_WAIT_MS 2000
 
@@ -889,6 +892,7 @@ answerer_main(void)
 		return status;
 	a->overrides_fd = -1;
 	if (role_begin(&a->role, "answerer", on_supervisor, a)) {
+		role_set_slice(SLICE_US);
 		role_run(&a->role);
 		status = a->role.status;
 	}

@@ -2,11 +2,15 @@
 #include "role.h"
 
 #include <errno.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,6 +77,19 @@ role_begin(struct role *r, const char *name, ipc_on_message *on, void *arg)
 		.fd = -1,
 		.text = STS_STR(STSD_VERSION) });
 	return true;
+}
+
+void
+role_set_slice(uint64_t us)
+{
+	struct sched_attr attr = { .size = sizeof(attr),
+		.sched_flags = SCHED_FLAG_KEEP_POLICY,
+		.sched_nice = getpriority(PRIO_PROCESS, 0),
+		.sched_runtime = us * 1000 };
+
+	/* Refused to who runs in real time, and needs it least. */
+	if (syscall(SYS_sched_setattr, 0, &attr, 0) == -1)
+		log_say(LOG_LEVEL_DEBUG, "nice", "%s", strerror(errno));
 }
 
 int

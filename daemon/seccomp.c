@@ -203,6 +203,7 @@ static const struct {
 	{ __NR_capset, SUPERVISOR, ALLOW },
 	{ __NR_setrlimit, SUPERVISOR, ALLOW },
 	{ __NR_setpriority, SUPERVISOR, ALLOW },
+	{ __NR_sched_setattr, SUPERVISOR, ALLOW },
 	{ __NR_set_tid_address, SUPERVISOR, ALLOW },
 	{ __NR_close_range, SUPERVISOR, ALLOW },
 	{ __NR_umask, SUPERVISOR, ALLOW },

@@ -33,6 +33,7 @@
 #define STOP_MS 5000
 /* Cold lookups may wait for a time slice; answers from the cache must not. */
 #define NICENESS 10
+#define SLICE_US 300
 /* Control sockets: one, or as many as were handed over. */
 #define DOORS_MAX 4
 /* At which DNS servers are asked by TCP: more servers than are taken from a list. */
@@ -609,6 +610,7 @@ main(int argc, char **argv)
 	if (role_begin(&r.role, "resolver", on_supervisor, &r)) {
 		if (nice(NICENESS) == -1)
 			log_say(LOG_LEVEL_DEBUG, "nice", "%s", strerror(errno));
+		role_set_slice(SLICE_US);
 		role_run(&r.role);
 	} else {
 		r.role.status = ROLE_EXIT_INTERNAL;

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What each role has given up, seen from outside; that all works inside is what every
 other case shows."""
+import collections
+import ctypes
 import os
 import signal
+import struct
 import time
 
 from lab import daemon, wait
@@ -19,6 +22,18 @@ def status(pid):
 def has_seccomp(stsd):
     """Not where the table of calls is missing, nor beside a sanitizer."""
     return os.uname().machine in MACHINES and "a sanitizer's build" not in stsd.log()
+
+
+Scheduling = collections.namedtuple("Scheduling", "nice slice_us")
+
+
+def scheduling(pid):
+    """A process's niceness, and its slice: 0 where the kernel (before 6.12) has none."""
+    number = {"x86_64": 315, "aarch64": 275}[os.uname().machine]  # sched_getattr
+    attr = ctypes.create_string_buffer(56)
+    same(ctypes.CDLL(None).syscall(number, pid, attr, len(attr), 0), 0, "sched_getattr")
+    _size, _policy, _flags, nice, _priority, slice_ns = struct.unpack_from("IIQiIQ", attr)
+    return Scheduling(nice, slice_ns // 1000)
 
 
 def said(stsd, role):
@@ -39,6 +54,18 @@ def given_up(world, role):
              has_seccomp(stsd),
              "seccomp is in force")
     same(len(said(stsd, role)), 1, "lines about it")
+
+
+@case("whose turn it is: answers before lookups, both for short slices")
+def slices(world):
+    stsd = world.stsd(log_level="info").start()
+    for role, nice, slice_us in (("answerer", 0, 100), ("resolver", 10, 300)):
+        wait.until(lambda role=role: said(stsd, role), "it has begun")
+        for pid in stsd.processes()[role]:
+            now = scheduling(pid)
+            same(now.nice, scheduling(0).nice + nice, f"{role}: niceness")
+            if scheduling(0).slice_us:  # the kernel has them
+                same(now.slice_us, slice_us, f"{role}: slice")
 
 
 @case("sandbox=no: nothing is given up but the account, and the log says so")
