@@ -16,6 +16,7 @@
 #include "config.h"
 #include "ipc.h"
 #include "log.h"
+#include "memo.h"
 #include "metrics.h"
 #include "name.h"
 #include "reply.h"
@@ -80,8 +81,10 @@ struct answerer {
 	struct sts_entry entry; /* the one that is being answered from */
 	struct sts_rules rules;
 	struct pf_reply_style style;
+	struct memo *memo;
 	struct clients *clients;
 	struct sts_timer *stop;
+	bool repeats;		     /* the reply just made is the same if asked again */
 	bool finishing;		     /* idle connections are closed */
 	struct question **questions; /* question n is at n % max_questions */
 	uint32_t *free_slots;
@@ -472,6 +475,8 @@ answer_domain(struct answerer *a, struct client *c, const struct sts_key *key,
 	unused = e != NULL && e->fetched != 0 && now - e->asked >= DAY;
 	if (answer.ask_beside || unused)
 		look_beside(a, key, unused ? IPC_ASK_USED : 0);
+	else
+		a->repeats = true;
 	return true;
 }
 
@@ -501,23 +506,83 @@ answer_key(struct answerer *a, struct client *c, struct sts_str text, enum pf_ma
 	return true;
 }
 
+/* What was the reply, for the counts. */
+struct given {
+	enum pf_map map;
+	enum metrics_result result;
+};
+
+static void
+log_again(struct sts_str payload, struct sts_str reply)
+{
+	struct sts_str text;
+	struct sts_key key;
+
+	(void)pf_request_parse(payload, &text);
+	if (sts_key_parse(text, &key) == STS_OK)
+		log_answer(&key, reply);
+}
+
+static bool
+find_again(struct answerer *a, struct sts_str payload, struct sts_buf *reply,
+    struct given *given)
+{
+	struct sts_str again;
+	uint8_t tag;
+
+	memo_turn(a->memo, seconds_at(a, a->us), sts_cache_commit(a->cache));
+	if (!memo_find(a->memo, payload, &again, &tag))
+		return false;
+	given->map = tag / RESULTS;
+	given->result = tag % RESULTS;
+	sts_put(reply, again);
+	metrics_cache(CACHE_HIT);
+	if (log_wants(LOG_LEVEL_DEBUG))
+		log_again(payload, again);
+	return true;
+}
+
+/* By the state that it was read from: meanwhile there may be another. */
+static void
+keep_reply(struct answerer *a, struct sts_str payload, struct sts_str reply,
+    struct given given)
+{
+	memo_turn(a->memo, seconds_at(a, a->us), sts_cache_commit(a->cache));
+	memo_keep(a->memo, payload, reply, (uint8_t)(given.map * RESULTS + given.result));
+}
+
+static bool
+answer_payload(struct answerer *a, struct client *c, struct sts_str payload,
+    struct sts_buf *reply, struct given *given)
+{
+	struct sts_str text;
+
+	given->map = pf_request_parse(payload, &text);
+	given->result = RESULT_PERM;
+	if (given->map == PF_MAP_OTHER)
+		sts_put_text(reply, "PERM unknown map name");
+	else if (!answer_key(a, c, text, given->map, reply, &given->result))
+		return false;
+	if (a->repeats && !reply->bad)
+		keep_reply(a, payload, sts_buf_str(reply), *given);
+	a->repeats = false;
+	return true;
+}
+
 static bool
 on_request(void *arg, struct client *c, struct sts_str payload, struct sts_buf *reply)
 {
 	struct answerer *a = arg;
-	struct sts_str text;
-	enum pf_map map = pf_request_parse(payload, &text);
-	enum metrics_result result = RESULT_PERM;
+	struct given given;
 	int64_t us;
 
 	if (a->us == 0)
 		a->us = boot_us();
-	if (map == PF_MAP_OTHER)
-		sts_put_text(reply, "PERM unknown map name");
-	else if (!answer_key(a, c, text, map, reply, &result))
+	if (!find_again(a, payload, reply, &given) &&
+	    !answer_payload(a, c, payload, reply, &given))
 		return false;
 	us = boot_us();
-	metrics_lookup(map, result, us - a->us);
+	metrics_lookup(given.map, given.result, us - a->us);
 	a->us = us; /* the next one of a pipeline begins here */
 	return true;
 }
@@ -641,8 +706,10 @@ on_resolver(void *arg, const struct ipc_message *m)
 	}
 	if (m->type == IPC_TOLD)
 		on_told(a, m);
-	else if (m->type == IPC_VALIDATES)
+	else if (m->type == IPC_VALIDATES) {
 		a->rules.validates = m->wait_ms;
+		memo_forget(a->memo);
+	}
 	if (m->fd != -1)
 		close(m->fd);
 }
@@ -666,6 +733,7 @@ take_channel(struct answerer *a, int fd, uint32_t rules)
 		return;
 	}
 	rules_unpack(&a->rules, rules);
+	memo_forget(a->memo);
 	ipc_free(a->resolver);
 	a->resolver = resolver;
 	for_each_question(a, question_unsent);
@@ -733,8 +801,10 @@ prepare(struct answerer *a)
 	a->max_questions = (uint32_t)c->max_lookups;
 	a->questions = calloc(a->max_questions, sizeof(struct question *));
 	a->free_slots = calloc(a->max_questions, sizeof(uint32_t));
+	a->memo = memo_new();
 	a->clients = clients_new(&clients);
-	if (a->questions == NULL || a->free_slots == NULL || a->clients == NULL)
+	if (a->questions == NULL || a->free_slots == NULL || a->memo == NULL ||
+	    a->clients == NULL)
 		return false;
 	for (uint32_t i = 0; i < a->max_questions; i++)
 		a->free_slots[a->free_count++] = a->max_questions - 1 - i;
@@ -870,6 +940,7 @@ static void
 end(struct answerer *a)
 {
 	clients_free(a->clients);
+	memo_free(a->memo);
 	ipc_free(a->resolver);
 	if (a->role.status != ROLE_EXIT_CACHE)
 		sts_cache_close(a->cache);

@@ -616,6 +616,23 @@ read_entry(struct sts_cache *c, struct sts_str domain, struct sts_str *bytes)
 	return err_of(c, rc);
 }
 
+uint64_t
+sts_cache_commit(struct sts_cache *c)
+{
+	MDB_envinfo info = { 0 };
+	uint64_t commit;
+
+	enter();
+	if (c->is_reading)
+		commit = mdb_txn_id(c->reading);
+	else
+		commit = c->env != NULL && mdb_env_info(c->env, &info) == 0
+		    ? info.me_last_txnid
+		    : 0;
+	leave();
+	return commit;
+}
+
 enum sts_err
 sts_cache_get(struct sts_cache *c, struct sts_str domain, struct sts_str *bytes)
 {

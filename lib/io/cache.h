@@ -67,6 +67,9 @@ void sts_cache_close(struct sts_cache *c);
  */
 enum sts_err sts_cache_get(struct sts_cache *c, struct sts_str domain,
     struct sts_str *bytes);
+/* Which state of the file that was read from, or would be next: another number with each
+ * commit. 0: nobody can tell. */
+uint64_t sts_cache_commit(struct sts_cache *c);
 /* Ends the read transaction (renewed by the next get): call it before waiting. */
 void sts_cache_pause(struct sts_cache *c);
 

@@ -13,6 +13,7 @@
 #include "dns.h"
 #include "known.h"
 #include "lookup.h"
+#include "memo.h"
 #include "name.h"
 #include "netstring.h"
 #include "refresh.h"
@@ -47,6 +48,7 @@ static const struct pf_reply_style style = { .exact = true,
 	.max_reply = 65536 };
 
 static struct sts_cache *cache;
+static struct memo *memo;
 static struct sts_buf reply, out, bytes;
 
 static void
@@ -115,6 +117,31 @@ static void
 answer_reported(char kind, uint32_t number)
 {
 	answer("QUERYwithTLSRPT", kind, number);
+}
+
+/* The same question again, in the same second. */
+static void
+answer_again(char kind, uint32_t number)
+{
+	static const struct sts_str request = STS_STR("15:QUERY e000.test,"),
+				    kept = STS_STR("OK secure match=mx1.e000.test");
+	struct sts_str payload, again;
+	size_t used;
+	uint8_t tag;
+
+	(void)kind;
+	must(pf_netstring_take(request, PF_REQUEST_MAX, &payload, &used) ==
+		PF_NETSTRING_WHOLE,
+	    request.p);
+	memo_turn(memo, NOW, sts_cache_commit(cache));
+	if (number == 0)
+		memo_keep(memo, payload, kept, 0);
+	must(memo_find(memo, payload, &again, &tag), request.p);
+	sts_buf_clear(&reply);
+	sts_buf_clear(&out);
+	sts_put(&reply, again);
+	pf_netstring_put(&out, sts_buf_str(&reply));
+	sts_cache_pause(cache);
 }
 
 /*
@@ -266,15 +293,19 @@ main(int argc, char **argv)
 	}
 	(void)snprintf(path, sizeof(path), "%s/cache.mdb", argv[1]);
 	fill(path);
+	memo = memo_new();
+	must(memo != NULL, "memory");
 	count("answer NOTFOUND", answer_plain, DOMAIN_NONE);
 	count("answer enforce", answer_plain, DOMAIN_ENFORCE);
 	count("answer wildcard", answer_plain, DOMAIN_WILDCARD);
 	count("answer TLSRPT", answer_reported, DOMAIN_ENFORCE);
+	count("answer again", answer_again, DOMAIN_ENFORCE);
 	count("journey none", first_journey, DOMAIN_NONE);
 	count("journey enforce", first_journey, DOMAIN_ENFORCE);
 	count("journey wildcard", first_journey, DOMAIN_WILDCARD);
 	count("journey refresh", refresh, DOMAIN_ENFORCE);
 	count("DNS answer", read_answer, DOMAIN_ENFORCE);
+	memo_free(memo);
 	sts_cache_close(cache);
 	sts_buf_done(&reply);
 	sts_buf_done(&out);

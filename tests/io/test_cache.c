@@ -1049,7 +1049,18 @@ open_reader(uint64_t size)
 	return sts_cache_open(path, size, false, NULL, &cache, why, sizeof why);
 }
 
-/* Reads domains, says their bytes. "hold" keeps the snapshot. */
+static const char *
+which_commit(void)
+{
+	static uint64_t last;
+	uint64_t before = last;
+
+	last = sts_cache_commit(cache);
+	return last == before ? "same" : "other";
+}
+
+/* Reads domains, says their bytes. "hold" keeps the snapshot; "commit" asks whether that
+ * one is the same as last. */
 static int
 be_reader(uint64_t size)
 {
@@ -1059,10 +1070,14 @@ be_reader(uint64_t size)
 		return 1;
 	while (fgets(line, sizeof line, stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
-		printf("%s\n", get(line));
+		if (strcmp(line, "commit") == 0) {
+			printf("%s\n", which_commit());
+		} else {
+			printf("%s\n", get(line));
+			if (strcmp(line, "hold") != 0)
+				sts_cache_pause(cache);
+		}
 		fflush(stdout);
-		if (strcmp(line, "hold") != 0)
-			sts_cache_pause(cache);
 	}
 	sts_cache_close(cache);
 	return 0;
@@ -1091,6 +1106,27 @@ others_read(void)
 	CHECK("larger than the smallest", file_size() > (off_t)(17 * MB));
 	CHECK("outgrown", ask(&p, "last", "4") && ask(&o, "last", "4"));
 	CHECK("ends", stop(&o, 0) == 0 && stop(&p, 0) == 0);
+}
+
+static void
+others_see_commits(void)
+{
+	struct other o;
+
+	put("a", "1", pool, 1);
+	wait_told(1);
+	start(&o, "reader", "64");
+	CHECK("there is one", ask(&o, "commit", "other") && ask(&o, "commit", "same"));
+	CHECK("that is read", ask(&o, "a", "1") && ask(&o, "commit", "same"));
+	put("a", "2", pool, 1);
+	wait_told(2);
+	CHECK("another", ask(&o, "commit", "other") && ask(&o, "commit", "same"));
+	CHECK("held", ask(&o, "hold", "-"));
+	put("a", "3", pool, 1);
+	wait_told(3);
+	CHECK("what is read counts", ask(&o, "commit", "same") && ask(&o, "a", "2"));
+	CHECK("then the newest", ask(&o, "commit", "other") && ask(&o, "a", "3"));
+	CHECK("ends", stop(&o, 0) == 0);
 }
 
 static void
@@ -1395,6 +1431,7 @@ static const struct {
 	{ "unwritable directory", unwritable_directory },
 	{ "moved aside", moved_aside },
 	{ "others read", others_read },
+	{ "others see commits", others_see_commits },
 	{ "a killed reader frees its pages", killed_reader_frees_its_pages },
 	{ "a killed writer loses nothing", killed_writer_loses_nothing },
 	{ "cut under a reader", cut_under_a_reader },

@@ -11,7 +11,7 @@ import uuid
 from . import daemon
 from .cases import Skip
 
-PAGE = struct.Struct("=3q")  # clock.c
+PAGE = struct.Struct("=4q")  # clock.c
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 YEAR = 365.25 * 86400
 
@@ -28,12 +28,12 @@ class Clocks:
             file.truncate(mmap.PAGESIZE)
             self._page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
         os.chmod(file.name, 0o666)
-        self._wall = self._boot = self._monotonic = 0.0
+        self._wall = self._boot = self._monotonic = self._stopped = 0.0
         self.passed = 0  # seconds of stsd's clock
 
     def _write(self):
         self._page[:PAGE.size] = PAGE.pack(*(round(seconds * 1000) for seconds in (
-            self._wall, self._boot, self._monotonic)))
+            self._wall, self._boot, self._monotonic, self._stopped)))
 
     def set_wall(self, seconds):
         """Only the wall clock jumps, to so far from the right time."""
@@ -50,6 +50,11 @@ class Clocks:
         self._boot += seconds
         self._monotonic += seconds
         self.passed += seconds
+        self._write()
+
+    def stop(self):
+        """stsd's clock stands still, in the middle of a second."""
+        self._stopped = int(time.clock_gettime(time.CLOCK_BOOTTIME) + self._boot) + 0.5
         self._write()
 
     def suspend(self, seconds):
