@@ -68,8 +68,9 @@ const struct setting settings[SETTINGS] = {
 	    .preset = "4096",
 	    .min = 1,
 	    .max = 1000000,
-	    .text = "Connections of Postfix at once. At the limit the longest idle one "
-		    "makes room." },
+	    .text =
+		"Connections of Postfix at once, to each worker. At the limit the longest "
+		"idle one makes room." },
 	{ .name = "workers",
 	    .kind = SETTING_NUMBER,
 	    AT(workers),
