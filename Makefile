@@ -107,7 +107,7 @@ FAULT_PURE = $(B)/tests/fault/fault.o $(B)/tests/fault/memory.o
 FAULT_IO   = $(patsubst %,$(B)/tests/fault/%.o,memory calls store disk)
 FAULT_PAGE = $(patsubst %,$(B)/tests/fault/%.o,page clock)
 FAULT_BIN  = $(patsubst %,$(B)/tests/fault/bin/%,stsd stsd-resolver stsd-query)
-FAULT      = $(patsubst %,$(B)/tests/fault/test_%,memory sim cache) $(FAULT_UNIT) $(FAULT_BIN)
+FAULT      = $(patsubst %,$(B)/tests/fault/test_%,memory sim cache site) $(FAULT_UNIT) $(FAULT_BIN)
 wraps      = $(patsubst %,-Wl$(comma)@tests/fault/%.wrap,$(1))
 comma     := ,
 
@@ -124,6 +124,10 @@ $(B)/tests/fault/test_memory $(B)/tests/fault/test_sim: $(B)/tests/fault/test_%:
 $(B)/tests/fault/test_cache: $(B)/tests/fault/test_cache.o $(B)/tests/fault/fault.o \
     $(FAULT_IO) $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory calls store) -o $@ $^ $(libs_min)
+$(B)/tests/fault/test_site: $(B)/tests/fault/test_site.o \
+    $(patsubst %,$(B)/tests/fault/%.o,fault memory calls) $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory calls) -Wl,--wrap=file_read \
+	    -o $@ $^ $(libs_min)
 $(B)/tests/fault/bin/%: $(B)/daemon/%.o $(FAULT_PAGE) $(FAULT_IO) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(call wraps,memory calls store) -o $@ $< \

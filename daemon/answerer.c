@@ -678,6 +678,8 @@ on_told(struct answerer *a, const struct ipc_message *m)
 		if (q->key.ascii)
 			override = overrides_find(a->overrides, domain_of(&q->key), now);
 	}
+	if (m->err == STS_ERR_OVERLOADED)
+		log_overloaded(a);
 	if (override.n > 0)
 		result = put_override(a, &reply, domain_of(&q->key), override);
 	else if (m->err == STS_ERR_NAME)

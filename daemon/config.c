@@ -439,11 +439,12 @@ print_line(const struct config *c, size_t i, const struct sts_buf *items, FILE *
 }
 
 /* A long list goes on under its name once more; no line becomes too long to be read. */
-static void
+static bool
 print_setting(const struct config *c, size_t i, FILE *to, bool origins)
 {
 	struct sts_buf line = { 0 };
 	struct sts_buf item = { 0 };
+	bool good;
 	size_t n;
 
 	for (n = 0; setting_item(c, &settings[i], n, &item); n++) {
@@ -459,20 +460,21 @@ print_setting(const struct config *c, size_t i, FILE *to, bool origins)
 	}
 	if (n == 0 && settings[i].preset[0] != '\0')
 		sts_put_text(&line, " none");
-	/* Never a text that looks whole and is not: this line is an error to its reader. */
-	if (item.bad || line.bad)
-		fputs("out of memory\n", to);
-	else
+	good = !item.bad && !line.bad;
+	if (good)
 		print_line(c, i, &line, to, origins);
 	sts_buf_done(&line);
 	sts_buf_done(&item);
+	return good;
 }
 
-void
+bool
 config_print(const struct config *c, FILE *to, bool origins)
 {
 	for (size_t i = 0; i < SETTINGS; i++)
-		print_setting(c, i, to, origins);
+		if (!print_setting(c, i, to, origins))
+			return false;
+	return ferror(to) == 0;
 }
 
 /* --- What an "auto" stands for --- */

@@ -108,8 +108,9 @@ void config_free(struct config *c);
 bool config_is_default(const struct config *c, const char *name);
 
 /* "name = value" of every setting; with origins as a comment (stsd -T). The output of
- * it is a valid file: this is also how a role gets its settings from the supervisor. */
-void config_print(const struct config *c, FILE *to, bool origins);
+ * it is a valid file: this is also how a role gets its settings from the supervisor.
+ * False: it is not whole, for want of memory or room. */
+bool config_print(const struct config *c, FILE *to, bool origins);
 struct config *config_parse_text(struct sts_str text, const char *name,
     struct config_errors *errors);
 

@@ -228,8 +228,8 @@ listen_open(struct listeners *to, const char *spec, const struct listen_style *s
 	return open_inet(to, spec, &where, why, why_n);
 }
 
-int
-listen_adopt(struct listeners *to, int fd, char *why, size_t why_n)
+const char *
+listen_adopt(struct listeners *to, int fd, bool local)
 {
 	int type = 0, accepting = 0, domain = 0, flags;
 	socklen_t n = sizeof(int);
@@ -237,15 +237,18 @@ listen_adopt(struct listeners *to, int fd, char *why, size_t why_n)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == -1 ||
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &n) == -1 ||
 	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == -1)
-		return fail(why, why_n, LISTEN_ADOPTED, strerror(errno));
+		return strerror(errno);
 	if (type != SOCK_STREAM || !accepting)
-		return fail(why, why_n, LISTEN_ADOPTED, "not a listening stream socket");
+		return "not a listening stream socket";
+	if (local && domain != AF_UNIX)
+		return "not a unix socket";
+	if (domain != AF_UNIX && domain != AF_INET && domain != AF_INET6)
+		return "neither an inet nor a unix socket";
 	flags = fcntl(fd, F_GETFL);
-	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
-		return fail(why, why_n, LISTEN_ADOPTED, strerror(errno));
-	if (append(to, fd, domain != AF_UNIX, LISTEN_ADOPTED, NULL) == -1)
-		return fail(why, why_n, LISTEN_ADOPTED, strerror(ENOMEM));
-	return 0;
+	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
+	    append(to, fd, domain != AF_UNIX, LISTEN_ADOPTED, NULL) == -1)
+		return strerror(errno);
+	return NULL;
 }
 
 int

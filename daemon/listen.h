@@ -35,9 +35,10 @@ struct listen_style {
 int listen_open(struct listeners *to, const char *spec, const struct listen_style *style,
     char *why, size_t why_n);
 
-/* Appends a socket that was handed over, and takes it. -1: it is no listening stream
- * socket; it is still the caller's then. */
-int listen_adopt(struct listeners *to, int fd, char *why, size_t why_n);
+/* Appends a socket that was handed over, and takes it. NULL, or why not: it is no listening
+ * stream socket, inet (unless local) or unix, or errno says ENOMEM; it is still the caller's
+ * then. */
+const char *listen_adopt(struct listeners *to, int fd, bool local);
 
 /* Appends duplicates of another's sockets of the same spec; how many there were, or -1:
  * no memory or descriptors. */

@@ -19,8 +19,8 @@ static struct {
 	struct sockaddr_un to;
 	socklen_t to_n;
 	int64_t watchdog_ms;
-	unsigned long long listen_fds;
-	char names[512];
+	int count; /* of fds; -1: nobody knows */
+	struct notify_fd fds[NOTIFY_FDS_MAX];
 } manager = { .fd = -1 };
 
 static unsigned long long
@@ -54,22 +54,51 @@ open_socket(const char *path)
 	manager.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
+static int
+count_fds(void)
+{
+	const char *text = getenv("LISTEN_FDS");
+	char *end = NULL;
+	unsigned long long count;
+
+	if (text == NULL || getenv("LISTEN_PID") == NULL || !is_ours("LISTEN_PID"))
+		return 0;
+	count = strtoull(text, &end, 10);
+	return *end != '\0' || count > NOTIFY_FDS_MAX ? -1 : (int)count;
+}
+
+static void
+take_fds(void)
+{
+	const char *rest = getenv("LISTEN_FDNAMES");
+	bool named = rest != NULL && rest[0] != '\0';
+
+	manager.count = count_fds();
+	for (int i = 0; i < manager.count; i++) {
+		struct notify_fd *one = &manager.fds[i];
+		size_t n = named ? strcspn(rest, ":") : 0;
+
+		one->fd = FIRST_FD + i;
+		one->open = fcntl(one->fd, F_SETFD, FD_CLOEXEC) == 0;
+		snprintf(one->name, sizeof(one->name), "%.*s",
+		    named ? (int)n : (int)sizeof(one->name), named ? rest : "socketmap");
+		if (named)
+			rest += n + (rest[n] == ':');
+	}
+}
+
 void
 notify_open(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	const char *names = getenv("LISTEN_FDNAMES");
 	static const char *const mine[] = { "NOTIFY_SOCKET", "WATCHDOG_USEC",
 		"WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES" };
 
+	take_fds();
 	if (path != NULL)
 		open_socket(path);
 	if (is_ours("WATCHDOG_PID"))
 		manager.watchdog_ms = (int64_t)(number_of("WATCHDOG_USEC") / 1000);
-	if (getenv("LISTEN_PID") != NULL && is_ours("LISTEN_PID"))
-		manager.listen_fds = number_of("LISTEN_FDS");
-	if (names != NULL)
-		snprintf(manager.names, sizeof(manager.names), "%s", names);
 	for (size_t i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
 		unsetenv(mine[i]);
 }
@@ -111,25 +140,9 @@ notify_watchdog_ms(void)
 	return manager.watchdog_ms;
 }
 
-size_t
-notify_listen_fds(struct notify_fd *fds, size_t max)
+int
+notify_listen_fds(const struct notify_fd **fds)
 {
-	const char *rest = manager.names;
-	size_t count = 0;
-
-	for (; count < manager.listen_fds && count < max; count++) {
-		size_t n = strcspn(rest, ":");
-		struct notify_fd *one = &fds[count];
-
-		one->fd = FIRST_FD + (int)count;
-		if (manager.names[0] == '\0')
-			snprintf(one->name, sizeof(one->name), "socketmap");
-		else
-			snprintf(one->name, sizeof(one->name), "%.*s", (int)n, rest);
-		rest += n;
-		rest += *rest == ':';
-		fcntl(one->fd, F_SETFD, FD_CLOEXEC);
-	}
-	manager.listen_fds = 0;
-	return count;
+	*fds = manager.fds;
+	return manager.count;
 }

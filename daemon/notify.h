@@ -2,6 +2,7 @@
 #ifndef NOTIFY_H
 #define NOTIFY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,7 +13,8 @@
  */
 
 /* Takes NOTIFY_SOCKET, WATCHDOG_* and LISTEN_* out of the environment: they are meant
- * for this process alone. Call it once, before anything else here. */
+ * for this process alone. Call it once, before anything else here, and before any
+ * descriptor is opened that stays: it could be taken for one of LISTEN_FDS. */
 void notify_open(void);
 
 /* One datagram, such as "READY=1\nSTATUS=answering". Never blocks. */
@@ -22,13 +24,17 @@ void notify_reloading(void); /* with the MONOTONIC_USEC that Type=notify-reload 
 /* How often the manager wants WATCHDOG=1, in milliseconds; 0: it does not. */
 int64_t notify_watchdog_ms(void);
 
-/* A socket handed over, close-on-exec; name: FileDescriptorName=, "socketmap" when the
+/* A descriptor handed over, close-on-exec; name: FileDescriptorName=, "socketmap" when the
  * manager gives none at all. */
 struct notify_fd {
 	int fd;
+	bool
+	    open; /* was it, when we began? Else it is nobody's, or somebody else's by now */
 	char name[32];
 };
-/* Fills at most max; returns how many. They belong to the caller. */
-size_t notify_listen_fds(struct notify_fd *fds, size_t max);
+#define NOTIFY_FDS_MAX 64
+/* How many; those that are open belong to the caller. -1: LISTEN_FDS is no number, or too
+ * large a one. */
+int notify_listen_fds(const struct notify_fd **fds);
 
 #endif

@@ -12,6 +12,9 @@
 /* Postfix gives up on a socketmap after 100 s; a lookup that takes that long has cost
  * the delivery its connection already. */
 #define ANSWER_SECONDS_MAX 60
+/* Policy hosts should have answered within a minute (RFC 8461 section 3.3). Meanwhile mail to
+ * a domain that is new is told TEMP: longer would only keep it waiting for one that drips. */
+#define FETCH_SECONDS_MAX 60
 /* The shortest reply that still has room for "TEMP ", a reason, and a few names. */
 #define REPLY_MIN 512
 
@@ -65,8 +68,9 @@ const struct setting settings[SETTINGS] = {
 	    .preset = "4096",
 	    .min = 1,
 	    .max = 1000000,
-	    .text = "Connections of Postfix at once. At the limit the longest idle one "
-		    "makes room." },
+	    .text =
+		"Connections of Postfix at once, to each worker. At the limit the longest "
+		"idle one makes room." },
 	{ .name = "workers",
 	    .kind = SETTING_NUMBER,
 	    AT(workers),
@@ -173,7 +177,7 @@ const struct setting settings[SETTINGS] = {
 	    AT(fetch_timeout_ms),
 	    .preset = "60s",
 	    .min = 1,
-	    .max = 600,
+	    .max = FETCH_SECONDS_MAX,
 	    .text = "One HTTPS fetch of a policy, all included." },
 	{ .name = "max_fetches",
 	    .kind = SETTING_NUMBER,

@@ -69,28 +69,32 @@ seal_config(struct site *s)
 	size_t n = 0;
 	FILE *to = open_memstream(&text, &n);
 	int result = -1;
+	bool whole;
 
 	if (to == NULL)
 		return -1;
-	config_print(s->config, to, false);
-	if (fclose(to) == 0)
+	whole = config_print(s->config, to, false);
+	if (fclose(to) == 0 && whole)
 		result = replace_fd(&s->config_fd,
 		    sealed("stsd-settings", (struct sts_str){ text, n }));
 	free(text);
 	return result;
 }
 
-static void
+/* Absent or unreadable says as much as an empty one. -1 with errno: nobody knows, for want
+ * of memory or descriptors. */
+static int
 read_resolvconf(struct resolvconf *out)
 {
 	struct sts_buf text = { 0 };
+	bool ours =
+	    file_read(RESOLV_CONF, RESOLV_CONF_MAX, &text) == -1 && config_is_ours(errno);
 
-	/* Absent or unreadable says as much as an empty one. */
-	(void)file_read(RESOLV_CONF, RESOLV_CONF_MAX, &text);
 	resolvconf_parse(sts_buf_str(&text), out);
 	if (out->servers[0] == '\0')
 		(void)snprintf(out->servers, sizeof(out->servers), "%s", DEFAULT_SERVER);
 	sts_buf_done(&text);
+	return ours ? -1 : 0;
 }
 
 static int
@@ -115,13 +119,16 @@ site_follow(struct site *s)
 
 	if (!s->follows)
 		return 0;
-	read_resolvconf(&found);
-	if (strcmp(found.servers, s->config->dns_servers) == 0 &&
+	if (read_resolvconf(&found) == -1)
+		return -1;
+	if (!s->unsealed && strcmp(found.servers, s->config->dns_servers) == 0 &&
 	    dnssec ==
 		(s->dnssec == CONFIG_AUTO && found.trust_ad ? CONFIG_ON : s->dnssec))
 		return 0;
+	s->unsealed = true;
 	if (take_resolvconf(s, &found) == -1 || seal_config(s) == -1)
 		return -1;
+	s->unsealed = false;
 	return 1;
 }
 
@@ -226,9 +233,8 @@ site_load(const struct config_sources *sources, unsigned verbose, struct site_sa
 	s->dnssec = s->config->dnssec;
 	s->follows = s->config->dns_servers == NULL;
 	if (s->follows) {
-		read_resolvconf(&found);
-		if (take_resolvconf(s, &found) == -1)
-			config_complain_errno(errors, "dns_servers", ENOMEM);
+		if (read_resolvconf(&found) == -1 || take_resolvconf(s, &found) == -1)
+			config_complain_errno(errors, "dns_servers", errno);
 	}
 	if (errors->made == before && seal_config(s) == -1)
 		config_complain_errno(errors, "configuration", errno);

@@ -21,6 +21,7 @@ struct site {
 	int overrides_fd; /* -1: none */
 	int ca_fd;
 	bool follows;	 /* dns_servers are those of resolv.conf */
+	bool unsealed;	 /* ... which config_fd does not say yet */
 	int dnssec;	 /* as configured, before resolv.conf's trust-ad */
 	bool wants_dane; /* see settle.h: without it something is amiss */
 	struct listeners listeners, metrics, control;
@@ -57,7 +58,7 @@ int site_style(const struct config *c, struct listen_style *style, char *why,
     size_t why_n);
 
 /* Reads resolv.conf once more. 1: it says something else now, and the settings follow;
- * 0: nothing new; -1: no memory. */
+ * 0: nothing new; -1: no memory or descriptors, the next time makes up for it. */
 int site_follow(struct site *s);
 
 /* Closes the sockets too, and removes what they leave behind; kept (may be NULL): but for

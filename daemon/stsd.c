@@ -92,9 +92,11 @@ print_settings(const struct config_sources *sources)
 	config_errors_done(&errors);
 	if (c == NULL)
 		return status;
-	config_print(c, stdout, true);
+	status = 0;
+	if (!config_print(c, stdout, true))
+		status = ROLE_EXIT_INTERNAL;
 	config_free(c);
-	return 0;
+	return status;
 }
 
 static int

@@ -48,10 +48,10 @@
 /* If a new one does not help, the cache is not to blame. */
 #define RENEWALS_AT_START 2
 
-#define SOCKETS_MAX 64 /* handed over */
 #define WHY 512
 
 /* Of the sandbox: sockets' directories, and what is always among them. */
+#define SOCKETS_MAX 64
 #define PLACES_ALWAYS 6
 #define PLACES_MAX (SOCKETS_MAX + PLACES_ALWAYS)
 
@@ -983,31 +983,47 @@ raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int
-adopt_sockets(struct site *site, char *why, size_t why_n)
+/* NULL, or why it cannot be. */
+static const char *
+adopt_socket(struct site *site, const struct notify_fd *given)
 {
-	struct notify_fd given[SOCKETS_MAX];
-	size_t count = notify_listen_fds(given, SOCKETS_MAX);
+	if (!given->open)
+		return "not open";
+	if (strcmp(given->name, "socketmap") == 0)
+		return listen_adopt(&site->listeners, given->fd, false);
+	if (strcmp(given->name, "metrics") == 0)
+		return listen_adopt(&site->metrics, given->fd, false);
+	if (strcmp(given->name, "control") == 0)
+		return listen_adopt(&site->control, given->fd, true);
+	log_say(LOG_LEVEL_WARNING, "socket-ignored",
+	    "handed over as '%s': not socketmap, metrics or control", given->name);
+	close(given->fd);
+	return NULL;
+}
 
-	for (size_t i = 0; i < count; i++) {
-		struct listeners *to = NULL;
+/* 0, or the status to end with. Whoever starts us does so wrongly, and will do so again. */
+static int
+adopt_sockets(struct site *site)
+{
+	const struct notify_fd *given;
+	int count = notify_listen_fds(&given), status = 0;
 
-		if (strcmp(given[i].name, "socketmap") == 0)
-			to = &site->listeners;
-		else if (strcmp(given[i].name, "metrics") == 0)
-			to = &site->metrics;
-		else if (strcmp(given[i].name, "control") == 0)
-			to = &site->control;
-		if (to == NULL) {
-			log_say(LOG_LEVEL_WARNING, "socket-ignored",
-			    "handed over as '%s': not socketmap, metrics or control",
-			    given[i].name);
-			close(given[i].fd);
-		} else if (listen_adopt(to, given[i].fd, why, why_n) == -1) {
-			return -1;
-		}
+	if (count == -1)
+		return cannot_start(ROLE_EXIT_CONFIG,
+		    "LISTEN_FDS: not a number up to 64");
+	for (int i = 0; i < count; i++) {
+		const char *problem;
+
+		errno = 0;
+		problem = adopt_socket(site, &given[i]);
+		if (problem == NULL)
+			continue;
+		status = config_is_ours(errno) ? ROLE_EXIT_INTERNAL : ROLE_EXIT_CONFIG;
+		log_say(LOG_LEVEL_ERROR, "start-failed",
+		    "LISTEN_FDS: descriptor %d (%s): %s", given[i].fd, given[i].name,
+		    problem);
 	}
-	return 0;
+	return status;
 }
 
 static void
@@ -1095,6 +1111,7 @@ take_resources(struct supervisor *s, struct site *site)
 	const struct config *c = site->config;
 	struct listen_style style;
 	char why[WHY] = "";
+	int status;
 
 	errno = 0;
 	if (site_account(c, &s->account, why, sizeof(why)) == -1 ||
@@ -1103,8 +1120,10 @@ take_resources(struct supervisor *s, struct site *site)
 		    config_is_ours(errno) ? ROLE_EXIT_INTERNAL : ROLE_EXIT_CONFIG, why);
 	if (programs_open(&s->programs, why, sizeof(why)) == -1)
 		return cannot_start(ROLE_EXIT_INTERNAL, why);
-	if (adopt_sockets(site, why, sizeof(why)) == -1 ||
-	    site_listen(site, NULL, &style, why, sizeof(why)) == -1 ||
+	status = adopt_sockets(site);
+	if (status != 0)
+		return status;
+	if (site_listen(site, NULL, &style, why, sizeof(why)) == -1 ||
 	    open_control(s, site, NULL, why, sizeof(why)) == -1 ||
 	    state_make(c->state_directory, &s->account, why, sizeof(why)) == -1)
 		return cannot_start(ROLE_EXIT_UNAVAILABLE, why);

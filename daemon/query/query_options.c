@@ -214,7 +214,8 @@ check(const struct query_options *o, FILE *err)
 		return complain(err, "--server goes with --reply and --health");
 	if (o->json && !command->json)
 		return complain(err,
-		    "--json goes with domains, --lint, --list, --show and --stats");
+		    "--json goes with domains, --lint, --list, --show, --stats and "
+		    "--postfix");
 	if (o->smtp && o->what != QUERY_DOMAINS)
 		return complain(err, "--smtp goes with domains");
 	return true;

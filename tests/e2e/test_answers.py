@@ -4,7 +4,7 @@ import threading
 from time import monotonic
 
 from lab import socketmap, wait
-from lab.cases import case, same, table, within
+from lab.cases import case, contains, same, table, within
 from lab.world import WEB_SILENT
 
 NOTFOUND = "NOTFOUND "
@@ -220,6 +220,17 @@ def overloaded(world):
         gate.set()
         same(client.reply(), slow.secure)
     same(stsd.ask(other.name), other.secure)
+
+
+@case("TEMP: overloaded by a fetch that nobody waits for any more, and logged")
+def overloaded_beside(world):
+    gate = threading.Event()
+    slow, other = world.domain(gate=gate), world.domain()
+    stsd = world.stsd(max_lookups="1", answer_timeout="1s").start()
+    same(stsd.ask(slow.name), f"TEMP {slow.name}: policy fetch in progress")
+    same(stsd.ask(other.name), f"TEMP {other.name}: overloaded")
+    contains(stsd.log(), " overloaded ")
+    gate.set()
 
 
 @case("TEMP: reply too long")

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import threading
 from time import monotonic
 
@@ -457,6 +458,47 @@ def handed_over(world):
         same(socketmap.ask(domain.name, address=("127.0.0.1", 8466)), domain.secure)
         same(refused(stsd), True, "listen is replaced")
         same(stsd.stop(), 0, "status")
+
+
+HAND_OVER_WRONGLY = """
+import os, socket, sys
+kinds = {"inet": lambda: socket.create_server(("127.0.0.1", 0)),
+         "idle": lambda: socket.socket(socket.AF_UNIX),
+         "datagram": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+         "file": lambda: open("/dev/null")}
+given = [kinds[kind]() for kind in sys.argv[3].split()]
+high = [os.dup2(one.fileno(), 100 + n) for n, one in enumerate(given)]
+os.closerange(3, 100)
+for n, fd in enumerate(high):
+    os.dup2(fd, 3 + n)
+os.closerange(100, 200)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[1], LISTEN_FDNAMES=sys.argv[2],
+                  NOTIFY_SOCKET="@nobody")  # one of its own may get a number that is free
+os.execv(sys.argv[4], sys.argv[4:])
+"""
+
+
+@table("sockets handed over that are none: 78, each is named, nobody else's is touched", [
+    ("not open", "1", "socketmap", "", ["descriptor 3 (socketmap): not open"]),
+    ("not open, of another name", "2", "ftp:ftp", "",
+     ["descriptor 3 (ftp): not open", "descriptor 4 (ftp): not open"]),
+    ("one of two not open", "2", "socketmap:metrics", "inet", ["descriptor 4 (metrics): not open"]),
+    ("a file", "2", "socketmap:metrics", "file inet",
+     ["descriptor 3 (socketmap): Socket operation on non-socket"]),
+    ("datagrams", "1", "socketmap", "datagram", ["descriptor 3 (socketmap): not a listening"]),
+    ("not listening", "1", "socketmap", "idle", ["descriptor 3 (socketmap): not a listening"]),
+    ("control over inet", "2", "socketmap:control", "inet inet",
+     ["descriptor 4 (control): not a unix socket"]),
+    ("too many", "65", "", "inet", ["LISTEN_FDS: not a number up to 64"]),
+    ("no number", "1x", "socketmap", "inet", ["LISTEN_FDS: not a number up to 64"]),
+])
+def handed_over_wrongly(world, count, names, kinds, sentences):
+    stsd = world.stsd(listen="inet:127.0.0.1:8470")
+    stsd.launch(before=(sys.executable, "-c", HAND_OVER_WRONGLY, count, names, kinds))
+    same(stsd.wait(), 78, "status")
+    for sentence in sentences:
+        contains(stsd.log(), sentence)
+    same(stsd.log().count("\n"), len(sentences), "lines")
 
 
 class Restless(socketmap.Postfix):

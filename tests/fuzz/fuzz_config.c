@@ -19,8 +19,7 @@ printed(const struct config *c, bool origins, size_t *n)
 
 	if (to == NULL)
 		abort();
-	config_print(c, to, origins);
-	if (fclose(to) != 0)
+	if (!config_print(c, to, origins) || fclose(to) != 0)
 		abort();
 	return text;
 }

@@ -91,7 +91,7 @@ static const struct {
 	    "dns_servers", "127.0.0.1 [::1] [::1]:5353 192.0.2.1:53", NULL },
 
 	{ "seconds", "answer_timeout = 7\n", "answer_timeout", "7s", NULL },
-	{ "minutes", "fetch_timeout = 5m\n", "fetch_timeout", "5m", NULL },
+	{ "minutes", "refresh_interval = 5m\n", "refresh_interval", "5m", NULL },
 	{ "a day in hours", "refresh_interval = 24h\n", "refresh_interval", "1d", NULL },
 	{ "weeks", "refresh_unused = 2w\n", "refresh_unused", "2w", NULL },
 	{ "bytes", "cache_size = 3000000\n", "cache_size", "3000000", NULL },
@@ -104,6 +104,7 @@ static const struct {
 	{ "no DANE", "dane = off\n", "dane", "off", NULL },
 	{ "trust", "dnssec = trust\n", "dnssec", "trust", NULL },
 	{ "longest answer", "answer_timeout = 60\n", "answer_timeout", "60s", NULL },
+	{ "longest fetch", "fetch_timeout = 1m\n", "fetch_timeout", "60s", NULL },
 	{ "longest reply", "max_reply = 100000\n", "max_reply", "100000", NULL },
 
 	{ "no equals sign", "\nworkers 2\n", NULL, NULL, "t:2: 'workers 2' has no '='" },
@@ -130,6 +131,8 @@ static const struct {
 	{ "a foreign unit", "answer_timeout = 100ms\n", NULL, NULL, "is no duration" },
 	{ "upper case", "answer_timeout = 5S\n", NULL, NULL, "is no duration" },
 	{ "too long", "answer_timeout = 61s\n", NULL, NULL, "must be from 1s to 60s" },
+	{ "a fetch too long", "fetch_timeout = 61s\n", NULL, NULL,
+	    "must be from 1s to 60s" },
 	{ "overflow", "refresh_unused = 18446744073709551615w\n", NULL, NULL,
 	    "must be from 60s to 3660d" },
 	{ "overflow into the range", "cache_size = 18014398509483008K\n", NULL, NULL,
@@ -207,8 +210,7 @@ printed(const struct config *c, bool origins)
 
 	if (to == NULL)
 		abort();
-	config_print(c, to, origins);
-	if (fclose(to) != 0)
+	if (!config_print(c, to, origins) || fclose(to) != 0)
 		abort();
 	return text;
 }
