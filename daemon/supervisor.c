@@ -1001,7 +1001,7 @@ adopt_socket(struct site *site, const struct notify_fd *given)
 	return NULL;
 }
 
-/* 0, or the status to end with. Whoever starts us does so wrongly, and will do so again. */
+/* 0, or the status to end with. */
 static int
 adopt_sockets(struct site *site)
 {
@@ -1009,7 +1009,7 @@ adopt_sockets(struct site *site)
 	int count = notify_listen_fds(&given), status = 0;
 
 	if (count == -1)
-		return cannot_start(ROLE_EXIT_CONFIG,
+		return cannot_start(ROLE_EXIT_UNAVAILABLE,
 		    "LISTEN_FDS: not a number up to 64");
 	for (int i = 0; i < count; i++) {
 		const char *problem;
@@ -1018,7 +1018,8 @@ adopt_sockets(struct site *site)
 		problem = adopt_socket(site, &given[i]);
 		if (problem == NULL)
 			continue;
-		status = config_is_ours(errno) ? ROLE_EXIT_INTERNAL : ROLE_EXIT_CONFIG;
+		status =
+		    config_is_ours(errno) ? ROLE_EXIT_INTERNAL : ROLE_EXIT_UNAVAILABLE;
 		log_say(LOG_LEVEL_ERROR, "start-failed",
 		    "LISTEN_FDS: descriptor %d (%s): %s", given[i].fd, given[i].name,
 		    problem);
