@@ -23,6 +23,8 @@
 #include "role.h"
 #include "rules.h"
 #include "sandbox.h"
+#include "shared.h"
+#include "shares.h"
 #include "socketmap.h"
 
 /* The resolver's time for an answer ends before ours: what it knows by then must still
@@ -82,6 +84,7 @@ struct answerer {
 	struct sts_rules rules;
 	struct pf_reply_style style;
 	struct memo *memo;
+	struct shares *shares; /* NULL: the only answerer */
 	struct clients *clients;
 	struct sts_timer *stop;
 	bool repeats;		     /* the reply just made is the same if asked again */
@@ -887,6 +890,17 @@ write_statistics(const struct answerer *a)
 	log_end();
 }
 
+/* Without it, too, everybody is served; only not evenly. */
+static void
+take_shares(struct answerer *a, const struct ipc_message *m)
+{
+	if (a->shares != NULL || m->number >= SHARES_MAX)
+		return;
+	a->shares = shared_attach(m->fd, sizeof(*a->shares));
+	if (a->shares != NULL)
+		clients_share(a->clients, a->shares, m->number);
+}
+
 /* False when the message's descriptor was taken. */
 static bool
 take_fd(struct answerer *a, const struct ipc_message *m)
@@ -895,6 +909,10 @@ take_fd(struct answerer *a, const struct ipc_message *m)
 		return true; /* before its settings: the supervisor never does that */
 	if (m->type == IPC_OVERRIDES && a->overrides_fd != -1)
 		return true;
+	if (m->type == IPC_SHARES) {
+		take_shares(a, m);
+		return true;
+	}
 	if (m->type == IPC_OVERRIDES)
 		a->overrides_fd = m->fd;
 	else if (m->type == IPC_CHANNEL)
@@ -913,7 +931,7 @@ handle(struct answerer *a, const struct ipc_message *m)
 		if (a->role.config != NULL && a->clients == NULL && !prepare(a))
 			role_fail(&a->role, ROLE_EXIT_INTERNAL, "out of memory");
 	} else if (m->type == IPC_LISTENER || m->type == IPC_CHANNEL ||
-	    m->type == IPC_OVERRIDES) {
+	    m->type == IPC_OVERRIDES || m->type == IPC_SHARES) {
 		return take_fd(a, m);
 	} else if (m->type == IPC_GO) {
 		go(a);
@@ -942,6 +960,7 @@ static void
 end(struct answerer *a)
 {
 	clients_free(a->clients);
+	shared_end(a->shares, sizeof(*a->shares));
 	memo_free(a->memo);
 	ipc_free(a->resolver);
 	if (a->role.status != ROLE_EXIT_CACHE)

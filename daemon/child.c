@@ -148,7 +148,7 @@ give_fd(const struct child *c, enum ipc_type type, uint32_t number, int fd)
 /* Whatever it works by. What it missed (an override, a socket) it would miss for as long
  * as it lives, and might not know: it is started again. */
 static void
-equip(struct child *c, const struct child_start *start, int page_fd)
+equip(struct child *c, const struct child_start *start, uint32_t worker, int page_fd)
 {
 	const struct site *s = start->site;
 	struct ipc_message m = { .type = IPC_HELLO,
@@ -168,6 +168,8 @@ equip(struct child *c, const struct child_start *start, int page_fd)
 		for (size_t i = 0; i < s->control.count; i++)
 			give_fd(c, IPC_LISTENER, 0, s->control.all[i].fd);
 	} else {
+		if (start->shares_fd != -1)
+			give_fd(c, IPC_SHARES, worker, start->shares_fd);
 		for (size_t i = 0; i < s->listeners.count; i++)
 			give_fd(c, IPC_LISTENER, s->listeners.all[i].inet,
 			    s->listeners.all[i].fd);
@@ -176,7 +178,7 @@ equip(struct child *c, const struct child_start *start, int page_fd)
 }
 
 struct child *
-child_new(const struct child_start *start, enum child_role role)
+child_new(const struct child_start *start, enum child_role role, uint32_t worker)
 {
 	struct child *c = calloc(1, sizeof(*c));
 	struct sts_rules rules = rules_of(start->site->config);
@@ -207,7 +209,7 @@ child_new(const struct child_start *start, enum child_role role)
 	if (c->pid == 0)
 		become(start->programs->resolver, "stsd-resolver", pair[1]);
 	close(pair[1]);
-	equip(c, start, page_fd);
+	equip(c, start, worker, page_fd);
 	close(page_fd);
 	log_begin(LOG_LEVEL_INFO, "process-started", STS_STR_NONE, "");
 	log_text("process", sts_str_of(child_role_text(role)));

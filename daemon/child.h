@@ -66,13 +66,16 @@ struct child_start {
 	const struct programs *programs;
 	const struct site *site;
 	const struct sts_clock_start *clock;
+	int shares_fd; /* of the answerers (shares.h); -1: there is but one */
 	child_on_event *on_ready;
 	child_on_event *on_numbers; /* it asks for what all processes count */
 	void *arg;
 };
 
-/* NULL with errno: no memory, descriptors or processes. */
-struct child *child_new(const struct child_start *start, enum child_role role);
+/* worker: an answerer's place among the others. NULL with errno: no memory, descriptors or
+ * processes. */
+struct child *child_new(const struct child_start *start, enum child_role role,
+    uint32_t worker);
 /* Only once the process is gone and reaped. Its totals become ours. */
 void child_free(struct child *c);
 

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "netstring.h"
+#include "shares.h"
 
 /* Read at once: several pipelined requests, and always a whole one of the longest. */
 #define INPUT_MAX 32768
@@ -30,6 +31,11 @@ static_assert(INPUT_MAX > PF_REQUEST_MAX + 8, "the longest request must fit");
 
 /* Accepted in one turn of the loop: those who are connected get their turn too. */
 #define ACCEPT_BURST 16
+
+/* Others of us who have fewer clients have so long to accept the next ones. Who then is
+ * still there is ours: they may hang; but no more of them than that. */
+#define LEFT_MS 1
+#define LEFT_BURST 4
 
 /* Without descriptors or memory the listener would be ready for ever, and spin. */
 #define ACCEPT_PAUSE_MS 100
@@ -74,12 +80,15 @@ struct clients {
 	struct link idle, busy;
 	size_t count;
 	struct sts_timer *sweep;
-	struct sts_timer *retry; /* accepting, after descriptors ran out */
+	struct sts_timer *retry; /* accepting, after a pause */
+	struct shares *shares;	 /* NULL: nobody else accepts */
+	size_t worker;
 	struct sts_buf reply, out;
 	unsigned refused;
 	int64_t refused_logged;
 	bool started;
 	bool full; /* accepting is paused until somebody is idle or leaves */
+	bool left; /* who is there was left to the others, who had a moment */
 	bool finishing;
 };
 
@@ -117,6 +126,14 @@ set_accepting(struct clients *all, bool accepting)
 }
 
 static void
+count_changed(const struct clients *all)
+{
+	metrics_set_connections(all->count);
+	if (all->shares != NULL)
+		shares_set(all->shares, all->worker, (uint32_t)all->count);
+}
+
+static void
 room_again(struct clients *all)
 {
 	if (!all->full)
@@ -140,7 +157,7 @@ client_close(struct client *c)
 	free(c->out);
 	free(c);
 	all->count--;
-	metrics_set_connections(all->count);
+	count_changed(all);
 	room_again(all);
 	if (all->count == 0 && all->listening == NULL)
 		all->config.on_empty(all->config.arg);
@@ -511,7 +528,7 @@ client_new(struct clients *all, int fd)
 	list_init(&c->link);
 	list_move(&all->idle, &c->link);
 	all->count++;
-	metrics_set_connections(all->count);
+	count_changed(all);
 	return c;
 }
 
@@ -560,14 +577,29 @@ accept_one(const struct listening *l)
 }
 
 static void
+pause_accepting(struct clients *all, int64_t ms)
+{
+	set_accepting(all, false);
+	(void)sts_timer_set(all->retry, ms);
+}
+
+static void
 on_acceptable(void *arg, int fd, unsigned what)
 {
 	struct listening *l = arg;
 	struct clients *all = l->all;
+	bool left = all->left;
 
 	(void)fd;
 	(void)what;
-	for (int i = 0; i < ACCEPT_BURST; i++) {
+	all->left = false;
+	for (int i = 0; i < (left ? LEFT_BURST : ACCEPT_BURST); i++) {
+		if (!left && all->shares != NULL &&
+		    shares_is_ahead(all->shares, all->worker)) {
+			all->left = true;
+			pause_accepting(all, LEFT_MS);
+			return;
+		}
 		if (all->count >= all->config.max && first_of(&all->idle) == NULL) {
 			all->full = true;
 			set_accepting(all, false);
@@ -579,8 +611,7 @@ on_acceptable(void *arg, int fd, unsigned what)
 		case ACCEPTED_NONE:
 			return;
 		case ACCEPTED_TROUBLE:
-			set_accepting(all, false);
-			(void)sts_timer_set(all->retry, ACCEPT_PAUSE_MS);
+			pause_accepting(all, ACCEPT_PAUSE_MS);
 			return;
 		}
 	}
@@ -618,15 +649,26 @@ clients_listen(struct clients *all, int fd, bool inet)
 }
 
 void
+clients_share(struct clients *all, struct shares *shares, size_t worker)
+{
+	all->shares = shares;
+	all->worker = worker;
+}
+
+void
 clients_start(struct clients *all)
 {
 	all->started = true;
+	count_changed(all);
 	set_accepting(all, true);
 }
 
 static void
 close_listening(struct clients *all)
 {
+	if (all->shares != NULL)
+		shares_set(all->shares, all->worker, SHARES_NOBODY);
+	all->shares = NULL;
 	while (all->listening != NULL) {
 		struct listening *l = all->listening;
 

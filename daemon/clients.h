@@ -23,6 +23,7 @@
 
 struct clients;
 struct client;
+struct shares;
 
 /*
  * A whole request. True: its reply was appended to `reply`. False: client_reply() will
@@ -56,6 +57,9 @@ void clients_free(struct clients *all);
 /* Accepts from a listening socket, once clients_start was called, and owns it. -1: no
  * memory. */
 int clients_listen(struct clients *all, int fd, bool inet);
+/* Others accept there, too: how many each has stands in shares, ours at this place. The
+ * memory must outlive us. */
+void clients_share(struct clients *all, struct shares *shares, size_t worker);
 void clients_start(struct clients *all);
 void clients_stop_listening(struct clients *all);
 

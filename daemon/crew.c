@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
+#include "shared.h"
+#include "shares.h"
 
 #define RESTART_MS 100
 #define RESTART_MAX_MS 10000
@@ -15,6 +18,7 @@
 struct slot {
 	struct crew *crew;
 	enum child_role role;
+	uint32_t worker;     /* an answerer's place in the shares */
 	struct child *child; /* NULL: vacant */
 	struct sts_timer *restart;
 	int64_t delay_ms;
@@ -23,6 +27,7 @@ struct slot {
 struct crew {
 	struct crew_config config;
 	struct site *site;
+	struct shares *shares; /* NULL: there is one answerer */
 	size_t count;
 	struct slot slots[]; /* the resolver, then the answerers */
 };
@@ -33,7 +38,7 @@ slot_start(struct slot *slot)
 	struct crew *crew = slot->crew;
 	struct child *resolver = crew->slots[0].child;
 
-	slot->child = child_new(&crew->config.start, slot->role);
+	slot->child = child_new(&crew->config.start, slot->role, slot->worker);
 	if (slot->child == NULL) {
 		log_say(LOG_LEVEL_ERROR, "start-failed", "%s: %s",
 		    child_role_text(slot->role), strerror(errno));
@@ -54,6 +59,18 @@ on_restart(void *arg)
 	slot_start(arg);
 }
 
+static bool
+make_shares(struct crew *crew)
+{
+	struct shares *shares =
+	    shared_new("stsd-shares", sizeof(*shares), &crew->config.start.shares_fd);
+
+	crew->shares = shares;
+	for (size_t i = 0; shares != NULL && i < SHARES_MAX; i++)
+		shares_set(shares, i, SHARES_NOBODY);
+	return shares != NULL;
+}
+
 struct crew *
 crew_new(const struct crew_config *config, struct site *site)
 {
@@ -64,11 +81,17 @@ crew_new(const struct crew_config *config, struct site *site)
 		return NULL;
 	crew->config = *config;
 	crew->config.start.site = site;
+	crew->config.start.shares_fd = -1;
+	if (site->config->workers > 1 && !make_shares(crew)) {
+		crew_free(crew, NULL);
+		return NULL;
+	}
 	for (size_t i = 0; i < count; i++) {
 		struct slot *slot = &crew->slots[i];
 
 		slot->crew = crew;
 		slot->role = i == 0 ? CHILD_RESOLVER : CHILD_ANSWERER;
+		slot->worker = i == 0 ? 0 : (uint32_t)i - 1;
 		slot->delay_ms = RESTART_MS;
 		slot->restart = sts_timer_new(config->start.loop, on_restart, slot);
 		if (slot->restart == NULL) {
@@ -88,6 +111,9 @@ crew_free(struct crew *crew, const struct site *kept)
 		return;
 	for (size_t i = 0; i < crew->count; i++)
 		sts_timer_free(crew->slots[i].restart);
+	if (crew->shares != NULL)
+		close(crew->config.start.shares_fd);
+	shared_end(crew->shares, sizeof(*crew->shares));
 	site_free(crew->site, kept);
 	free(crew);
 }
@@ -175,6 +201,8 @@ crew_lost(struct crew *crew, const struct child *c)
 
 	if (slot == NULL)
 		return;
+	if (slot->role == CHILD_ANSWERER && crew->shares != NULL)
+		shares_set(crew->shares, slot->worker, SHARES_NOBODY);
 	if (sts_loop_ms(crew->config.start.loop) - c->started_ms >= PROVEN_MS)
 		slot->delay_ms = RESTART_MS;
 	slot->child = NULL;

@@ -7,11 +7,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "shared.h"
 
 /*
  * A page is an array of slots; the table of families below says which slots are whose.
@@ -339,28 +340,11 @@ metrics_page_size(void)
 	return (sizeof(struct metrics_page) + unit - 1) / unit * unit;
 }
 
-static struct metrics_page *
-map_page(int fd)
-{
-	void *at =
-	    mmap(NULL, metrics_page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	return at == MAP_FAILED ? NULL : at;
-}
-
 int
 metrics_attach(int fd)
 {
-	struct stat st;
-	struct metrics_page *shared;
+	struct metrics_page *shared = shared_attach(fd, metrics_page_size());
 
-	if (fstat(fd, &st) == -1)
-		return -1;
-	if ((size_t)st.st_size != metrics_page_size()) {
-		errno = EINVAL;
-		return -1;
-	}
-	shared = map_page(fd);
 	if (shared == NULL)
 		return -1;
 	page = shared;
@@ -371,24 +355,7 @@ metrics_attach(int fd)
 struct metrics_page *
 metrics_page_new(int *fd)
 {
-	struct metrics_page *shared = NULL;
-	int made = memfd_create("stsd-metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (made == -1)
-		return NULL;
-	/* Unsealed, a child could cut the page off, and reading it would kill us. */
-	if (ftruncate(made, (off_t)metrics_page_size()) == 0 &&
-	    fcntl(made, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		shared = map_page(made);
-	if (shared == NULL) {
-		int saved = errno;
-
-		close(made);
-		errno = saved;
-		return NULL;
-	}
-	*fd = made;
-	return shared;
+	return shared_new("stsd-metrics", metrics_page_size(), fd);
 }
 
 static size_t
@@ -422,7 +389,7 @@ metrics_page_end(struct metrics_page *ended)
 			else if (f->kind == LATEST && get(ended, s) != 0)
 				set(s, get(ended, s));
 	}
-	munmap(ended, metrics_page_size());
+	shared_end(ended, metrics_page_size());
 }
 
 /* Our page and those of the children, oldest first. */

@@ -6,6 +6,7 @@
 #include "bounds.h"
 #include "kind.h"
 #include "log.h"
+#include "shares.h"
 
 #define DAY UINT64_C(86400)
 
@@ -76,7 +77,7 @@ const struct setting settings[SETTINGS] = {
 	    AT(workers),
 	    .preset = "1",
 	    .min = 1,
-	    .max = 64,
+	    .max = SHARES_MAX,
 	    .text = "Processes that answer Postfix." },
 	{ .name = "state_directory",
 	    .kind = SETTING_PATH,

@@ -610,7 +610,7 @@ start_candidate(struct supervisor *s)
 	log_say(LOG_LEVEL_NOTICE, "dns-servers", "%s",
 	    crew_site(s->crew)->config->dns_servers);
 	drop_candidate(s);
-	s->candidate = child_new(&start, CHILD_RESOLVER);
+	s->candidate = child_new(&start, CHILD_RESOLVER, 0);
 	s->follow_again = s->candidate == NULL;
 	if (s->candidate == NULL)
 		log_say(LOG_LEVEL_ERROR, "start-failed", "resolver: %s", strerror(errno));

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Netstrings good and bad, and connections that do what Postfix never would."""
+import contextlib
 import os
 import resource
 import socket
 import threading
 
 from lab import socketmap, wait
-from lab.cases import Skip, case, same, table
+from lab.cases import Skip, case, same, table, within
 
 NOTFOUND = "NOTFOUND "
 IDLE_CONNECTIONS = 3000
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 @table("closed without a word", [
@@ -151,6 +156,20 @@ def idle(world):
     for client in clients:
         client.sock.close()
     same(stsd.ask(domain.name), domain.secure)
+
+
+@case("workers = 2: each has about as many connections")
+def shared_out(world):
+    stsd = world.stsd(workers="2", log_level="info").start()
+    wait.until(lambda: " ready " in stsd.log(), "both work")
+    workers = stsd.processes()["answerer"]
+    before = [descriptors(pid) for pid in workers]
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(stsd.client())
+        wait.until(lambda: sum(map(descriptors, workers)) >= sum(before) + 100, "all accepted")
+        more = [descriptors(pid) - was for pid, was in zip(workers, before)]
+        within(min(more), 40, 50, f"of a hundred, who has fewer of {more}")
 
 
 @case("at max_connections the longest idle connection makes room")

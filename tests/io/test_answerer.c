@@ -25,6 +25,8 @@
 #include "metrics.h"
 #include "role.h"
 #include "rules.h"
+#include "shared.h"
+#include "shares.h"
 #include "test.h"
 
 int test_failed;
@@ -835,8 +837,13 @@ replies_before_another(unsigned times)
 	size_t n = 0;
 	ssize_t came;
 
-	for (unsigned i = 0; i < times; i++, n += sizeof(request) - 1)
+	/* Each in other capitals: what was just answered takes no time. */
+	for (unsigned i = 0; i < times; i++, n += sizeof(request) - 1) {
 		memcpy(requests + n, request, sizeof(request) - 1);
+		for (size_t bit = 0; bit < 7; bit++)
+			if ((i >> bit & 1) != 0 && requests[n + 9 + bit] != '.')
+				requests[n + 9 + bit] ^= 'a' ^ 'A';
+	}
 	check_query("connected", one, "QUERY .x", "NOTFOUND ");
 	check_query("connected", other, "QUERY .x", "NOTFOUND ");
 	kill(it.pid, SIGSTOP); /* both are ready when it looks */
@@ -1066,6 +1073,45 @@ test_drain(void)
 	finish();
 }
 
+/* Until this is what we have in the shares. */
+static bool
+counts(const struct shares *shares, uint32_t clients)
+{
+	for (int64_t late = now_ms() + PATIENCE_MS; now_ms() < late; turn())
+		if (shares->clients[0] == clients)
+			return true;
+	return false;
+}
+
+/* Who hangs has few clients for ever: nobody waits for him long. */
+static void
+test_shares(void)
+{
+	int fds[20], memory = -1;
+	struct shares *shares = shared_new("test", sizeof(*shares), &memory);
+
+	if (shares == NULL)
+		abort();
+	for (size_t i = 0; i < SHARES_MAX; i++)
+		shares_set(shares, i, i == 1 ? 0 : SHARES_NOBODY);
+	begin("workers = 2\n");
+	command(IPC_SHARES, memory);
+	for (size_t i = 0; i < 20; i++)
+		fds[i] = client();
+	for (size_t i = 0; i < 20; i++)
+		check_query("one of many", fds[i], "QUERY enforce.example", SECURE);
+	CHECK("all are counted", counts(shares, 20));
+	for (size_t i = 0; i < 19; i++)
+		close(fds[i]);
+	CHECK("who leaves is not", counts(shares, 1));
+	command(IPC_DRAIN, -1);
+	CHECK("who accepts no more has no place", counts(shares, SHARES_NOBODY));
+	close(fds[19]);
+	CHECK("the end", ended(PATIENCE_MS) == 0);
+	finish();
+	shared_end(shares, sizeof(*shares));
+}
+
 /* An entry that does not match its checksum is no "no policy". */
 static void
 test_damaged(void)
@@ -1127,6 +1173,7 @@ main(void)
 	test_stop();
 	test_stop_among_others();
 	test_drain();
+	test_shares();
 	test_damaged();
 	sts_loop_free(loop);
 	(void)snprintf(command_line, sizeof(command_line), "rm -rf '%s'", directory);
