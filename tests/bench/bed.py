@@ -288,6 +288,26 @@ def stop_on_signals():
         signal.signal(signo, leave)
 
 
+class Echo:
+    """A bare echo for a while."""
+
+    def __init__(self, bed, transport, reply):
+        self._bed = bed
+        self._path = bed.folder + "/echo" if transport == "unix" else None
+        self.address = f"unix:{self._path}" if self._path \
+            else f"inet:127.0.0.1:{free_port()}"
+        self._echo = bed.echo(self.address, reply)
+        self.rival = (self.address, [self._echo.pid])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._bed.stop(self._echo)
+        if self._path:
+            os.unlink(self._path)
+
+
 class World:
     """DNS and policy hosts."""
 

@@ -4,7 +4,6 @@ import os
 
 import bed as beds
 from table import Row
-from warm import Echo
 
 UNIFORM, HOT = 0.60, 0.80  # x echo
 HOT_DOMAINS = 1000
@@ -34,7 +33,7 @@ def size(bed, folder, count, smallest):
     answerers = server.processes()["answerer"]
     # Each page of the file is mapped when it is first read; what that takes is no answer's.
     bed.load(address, "-c", 100, "-o", "-n", count, "-w", 0, "-s", 300)
-    with Echo(bed, "unix", bed.reply(address)) as echo:
+    with beds.Echo(bed, "unix", bed.reply(address)) as echo:
         rivals = {"echo": echo.rival, "stsd": (address, answerers)}
         for figure, asked, target in (("uniformly", count, UNIFORM),
                                       (f"a hot {HOT_DOMAINS:,}", HOT_DOMAINS, HOT)):

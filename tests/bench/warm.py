@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Cached answers: how many, beside a bare echo of the same frames."""
-import os
-
 import bed as beds
 from table import Row
 
@@ -35,7 +33,7 @@ def small():
 def compare(bed, transport, kind, ours, against):
     name, letter, map_name, good = kind
     options = ("-k", letter, "-n", DOMAINS, "-m", map_name)
-    with Echo(bed, transport, bed.reply(ours[0], *options)) as echo:
+    with beds.Echo(bed, transport, bed.reply(ours[0], *options)) as echo:
         rivals = {"echo": echo.rival, "stsd": ours}
         # Another server knows none of these domains: it can say so as fast as it can.
         if against and against.startswith("unix:") == (transport == "unix") and letter == "n":
@@ -58,26 +56,6 @@ def judge(figure, transport, count, told):
             target += f", <= {CPU} us"
             good = good and ours["cpu"] <= CPU
     return Row("cached answers", figure, target, good=good, told=ours, echo=told["echo"])
-
-
-class Echo:
-    """A bare echo for a while."""
-
-    def __init__(self, bed, transport, reply):
-        self._bed = bed
-        self._path = bed.folder + "/echo" if transport == "unix" else None
-        self.address = f"unix:{self._path}" if self._path \
-            else f"inet:127.0.0.1:{beds.free_port()}"
-        self._echo = bed.echo(self.address, reply)
-        self.rival = (self.address, [self._echo.pid])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._bed.stop(self._echo)
-        if self._path:
-            os.unlink(self._path)
 
 
 def shared(bed):
