@@ -27,7 +27,7 @@ enum ipc_type {
 	IPC_OVERRIDES, /* fd: the overrides file as it was checked */
 	IPC_CLOCK,     /* text: struct sts_clock_start */
 	IPC_METRICS,   /* fd: page for this process's counters (metrics.h) */
-	IPC_SHARES,    /* fd: who of the answerers has how many clients (shares.h); number:
+	IPC_SHARES,   /* fd: who of the answerers has how many clients (shares.h); number:
 			* the place of this one */
 	IPC_LISTENER, /* fd: a bound, listening socket; number: 0 unix, 1 inet (answerer),
 		       * or the control socket (resolver) */
