@@ -72,6 +72,7 @@ struct listening {
 	struct sts_watch *watch;
 	int fd;
 	bool inet;
+	bool left; /* who is there was left to the others, who had a moment */
 };
 
 struct clients {
@@ -88,7 +89,6 @@ struct clients {
 	int64_t refused_logged;
 	bool started;
 	bool full; /* accepting is paused until somebody is idle or leaves */
-	bool left; /* who is there was left to the others, who had a moment */
 	bool finishing;
 };
 
@@ -588,15 +588,15 @@ on_acceptable(void *arg, int fd, unsigned what)
 {
 	struct listening *l = arg;
 	struct clients *all = l->all;
-	bool left = all->left;
+	bool left = l->left;
 
 	(void)fd;
 	(void)what;
-	all->left = false;
+	l->left = false;
 	for (int i = 0; i < (left ? LEFT_BURST : ACCEPT_BURST); i++) {
 		if (!left && all->shares != NULL &&
 		    shares_is_ahead(all->shares, all->worker)) {
-			all->left = true;
+			l->left = true;
 			pause_accepting(all, LEFT_MS);
 			return;
 		}
