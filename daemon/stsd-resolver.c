@@ -76,8 +76,8 @@ struct resolver {
 	struct sts_timer *tick, *stop;
 	struct report report;
 	unsigned ticks;
-	bool fetched_lately; /* memory of fetches is worth giving back */
-	bool validates;	     /* as of the last self-test */
+	bool asked_lately; /* memory of lookups is worth giving back */
+	bool validates;	   /* as of the last self-test */
 	bool stopping;
 };
 
@@ -286,8 +286,6 @@ on_event(void *arg, const struct sts_event *event)
 	struct resolver *r = arg;
 
 	report_event(&r->report, event);
-	if (event->what == STS_EVENT_FETCHED)
-		r->fetched_lately = true;
 	if (event->what == STS_EVENT_TRUST)
 		learn_trust(r, event->trust);
 	/* A damaged file is never served from: the supervisor moves it aside. */
@@ -299,8 +297,10 @@ on_event(void *arg, const struct sts_event *event)
 static void
 on_asked(void *arg, enum sts_dns_type type, enum sts_err err)
 {
-	(void)arg;
+	struct resolver *r = arg;
+
 	metrics_dns(type, err);
+	r->asked_lately = true;
 }
 
 static bool
@@ -337,10 +337,10 @@ on_tick(void *arg)
 		show_cache(r);
 	if (r->ticks % READERS_TICKS == 0)
 		sts_cache_check_readers(r->cache);
-	if (r->fetched_lately && stats.fetches == 0) {
-		/* glibc keeps what a storm of handshakes took, unless it is told. */
+	if (r->asked_lately && stats.fetches == 0) {
+		/* glibc keeps what a storm of lookups took, unless it is told. */
 		(void)malloc_trim(0);
-		r->fetched_lately = false;
+		r->asked_lately = stats.lookups > 0;
 	}
 	r->ticks++;
 	if (r->stopping && is_idle(r))
