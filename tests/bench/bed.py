@@ -20,7 +20,7 @@ from lab import daemon, socketmap, wait  # noqa: E402  pylint: disable=wrong-imp
 SLICE, WARM = 0.15, 0.03  # seconds of one measurement, and before it
 FIFO = os.environ.get("BENCH_FIFO") == "1"  # nobody else gets our CPUs
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
-ROUNDS = 8  # of each; the one that was disturbed least counts
+ROUNDS = 9  # of each; see in_turn
 
 
 def cpus():
@@ -245,33 +245,41 @@ def all_pids(stsd):
     return [pid for pids in stsd.processes().values() for pid in pids]
 
 
-def calmest(results):
-    """The one that others kept least from the CPUs; of bad replies all."""
-    told = dict(min(results, key=lambda result: result["waited"]))
+def with_wrong(told, results):
+    """Of bad replies all count."""
     wrong = next((result for result in results if result["bad"]), told)
-    told["bad"], told["bad_reply"] = wrong["bad"], wrong["bad_reply"]
-    return told
+    return {**told, "bad": wrong["bad"], "bad_reply": wrong["bad_reply"]}
+
+
+def calmest(results):
+    """The one that others kept least from the CPUs."""
+    return with_wrong(min(results, key=lambda result: result["waited"]), results)
 
 
 def in_turn(bed, rivals, *options, good=""):
-    """Loads some servers in turn, again and again. rivals: {name: (address, pids)}, the first
-    of them the measure for "ratio"."""
+    """Loads some servers in turn, again and again. rivals: {name: (address, pids)}; "echo" is
+    the measure for "ratio". Of each the round with the median of that, of the echo stsd's:
+    what a CPU can do changes from one second to the next."""
     for _, pids in rivals.values():
         keep_others_off(pids)
-    first = next(iter(rivals))
-    results = {name: [] for name in rivals}
-    for _ in range(ROUNDS):
+    rounds = [{} for _ in range(ROUNDS)]
+    for told in rounds:
         for name, (address, pids) in rivals.items():
             more = [word for pid in pids for word in ("-p", pid)]
             if name == "stsd":
                 more += ["-e", good]
             load = bed.start_load(address, "-s", SLICE, "-w", WARM, *BUSY, *options, *more)
             keep_others_off([load.pid])
-            results[name].append(bed.result(load))
-    told = {name: calmest(some) for name, some in results.items()}
-    for result in told.values():
-        result["ratio"] = result["rate"] / told[first]["rate"]
+            told[name] = bed.result(load)
+            told[name]["ratio"] = told[name]["rate"] / told["echo"]["rate"]
+    told = {name: with_wrong(middle(rounds, name)[name], [one[name] for one in rounds])
+            for name in rivals}
+    told["echo"] = middle(rounds, "stsd")["echo"]
     return told
+
+
+def middle(rounds, name):
+    return sorted(rounds, key=lambda told: told[name]["ratio"])[len(rounds) // 2]
 
 
 def keep_others_off(pids):

@@ -5,7 +5,7 @@ import json
 import typing
 
 HEAD = ("figure", "target", "measured", "", "x echo", "CPU us", "p50 us", "p99 us", "p99.9 us")
-WIDTHS = (38, 29, 32, 5, 6, 11, 8, 8, 8)
+WIDTHS = (38, 33, 32, 5, 6, 11, 8, 8, 8)
 DISTURBED = 0.05  # of the time: others had the CPUs
 WORDS = 4  # columns to the left; numbers are to the right
 

@@ -12,7 +12,7 @@ KINDS = (  # name, letter of the domains, map, what a good reply begins with
 DOMAINS = 1000
 CONNECTIONS = (1, 16, 100)
 RATIO = 0.90
-CPU = 3.3  # microseconds, on a unix socket
+CPU = 3.3  # microseconds, on a unix socket, where the echo does not take more
 EVEN = 0.40  # of two workers, the one with less to do
 
 
@@ -52,7 +52,9 @@ def judge(figure, transport, count, told):
     if count > 1:
         good = ours["ratio"] >= RATIO and not ours["bad"]
         target = f">= {RATIO:.2f} x echo"
-        if transport == "unix":
+        if transport == "unix" and told["echo"]["cpu"] > CPU:
+            target += f", {CPU} us: slow CPU"
+        elif transport == "unix":
             target += f", <= {CPU} us"
             good = good and ours["cpu"] <= CPU
     return Row("cached answers", figure, target, good=good, told=ours, echo=told["echo"])
