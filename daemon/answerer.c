@@ -479,7 +479,7 @@ answer_domain(struct answerer *a, struct client *c, const struct sts_key *key,
 	if (answer.ask_beside || unused)
 		look_beside(a, key, unused ? IPC_ASK_USED : 0);
 	else
-		a->repeats = true;
+		a->repeats = *result != RESULT_TEMP; /* which may be for want of memory */
 	return true;
 }
 
@@ -984,7 +984,7 @@ answerer_main(void)
 		return status;
 	a->overrides_fd = -1;
 	if (role_begin(&a->role, "answerer", on_supervisor, a)) {
-		role_set_slice(SLICE_US);
+		role_share_cpu(0, SLICE_US);
 		role_run(&a->role);
 		status = a->role.status;
 	}

@@ -34,7 +34,7 @@ static_assert(INPUT_MAX > PF_REQUEST_MAX + 8, "the longest request must fit");
 
 /* Others of us who have fewer clients have so long to accept the next ones. Who then is
  * still there is ours: they may hang; but no more of them than that. */
-#define LEFT_MS 1
+#define LEFT_MS 2
 #define LEFT_BURST 4
 
 /* Without descriptors or memory the listener would be ready for ever, and spin. */
@@ -72,7 +72,7 @@ struct listening {
 	struct sts_watch *watch;
 	int fd;
 	bool inet;
-	bool left; /* who is there was left to the others, who had a moment */
+	bool left; /* who is there is left to the others, who have a moment */
 };
 
 struct clients {
@@ -121,8 +121,12 @@ first_of(struct link *head)
 static void
 set_accepting(struct clients *all, bool accepting)
 {
+	bool done = true;
+
 	for (struct listening *l = all->listening; l != NULL; l = l->next)
-		(void)sts_watch_set(l->watch, accepting ? STS_READ : 0);
+		done = sts_watch_set(l->watch, accepting ? STS_READ : 0) == 0 && done;
+	if (!done)
+		(void)sts_timer_set(all->retry, ACCEPT_PAUSE_MS);
 }
 
 static void
@@ -580,21 +584,18 @@ static void
 pause_accepting(struct clients *all, int64_t ms)
 {
 	set_accepting(all, false);
-	(void)sts_timer_set(all->retry, ms);
+	if (sts_timer_set(all->retry, ms) == -1)
+		set_accepting(all, true);
 }
 
+/* most: of the connections that wait. even: those that others of us should have are left. */
 static void
-on_acceptable(void *arg, int fd, unsigned what)
+accept_some(struct listening *l, int most, bool even)
 {
-	struct listening *l = arg;
 	struct clients *all = l->all;
-	bool left = l->left;
 
-	(void)fd;
-	(void)what;
-	l->left = false;
-	for (int i = 0; i < (left ? LEFT_BURST : ACCEPT_BURST); i++) {
-		if (!left && all->shares != NULL &&
+	for (int i = 0; i < most; i++) {
+		if (even && all->shares != NULL &&
 		    shares_is_ahead(all->shares, all->worker)) {
 			l->left = true;
 			pause_accepting(all, LEFT_MS);
@@ -618,12 +619,26 @@ on_acceptable(void *arg, int fd, unsigned what)
 }
 
 static void
+on_acceptable(void *arg, int fd, unsigned what)
+{
+	(void)fd;
+	(void)what;
+	accept_some(arg, ACCEPT_BURST, true);
+}
+
+static void
 on_retry(void *arg)
 {
 	struct clients *all = arg;
 
-	if (!all->full)
-		set_accepting(all, true);
+	if (all->full)
+		return;
+	set_accepting(all, true);
+	for (struct listening *l = all->listening; l != NULL; l = l->next) {
+		if (l->left)
+			accept_some(l, LEFT_BURST, false);
+		l->left = false;
+	}
 }
 
 int

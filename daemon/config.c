@@ -474,7 +474,7 @@ config_print(const struct config *c, FILE *to, bool origins)
 	for (size_t i = 0; i < SETTINGS; i++)
 		if (!print_setting(c, i, to, origins))
 			return false;
-	return ferror(to) == 0;
+	return fflush(to) == 0 && ferror(to) == 0;
 }
 
 /* --- What an "auto" stands for --- */

@@ -80,16 +80,15 @@ role_begin(struct role *r, const char *name, ipc_on_message *on, void *arg)
 }
 
 void
-role_set_slice(uint64_t us)
+role_share_cpu(int niceness, uint64_t slice_us)
 {
 	struct sched_attr attr = { .size = sizeof(attr),
 		.sched_flags = SCHED_FLAG_KEEP_POLICY,
-		.sched_nice = getpriority(PRIO_PROCESS, 0),
-		.sched_runtime = us * 1000 };
+		.sched_runtime = slice_us * 1000 };
 
-	/* Refused to who runs in real time, and needs it least. */
-	if (syscall(SYS_sched_setattr, 0, &attr, 0) == -1)
-		log_say(LOG_LEVEL_DEBUG, "nice", "%s", strerror(errno));
+	(void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness);
+	attr.sched_nice = getpriority(PRIO_PROCESS, 0);
+	(void)syscall(SYS_sched_setattr, 0, &attr, 0);
 }
 
 int

@@ -44,9 +44,10 @@ bool role_is_ours(void);
 
 /* Takes on the role and greets the supervisor; false: no memory. on gets its messages. */
 bool role_begin(struct role *r, const char *name, ipc_on_message *on, void *arg);
-/* How long this role has a CPU once it is its turn, in microseconds: a short slice is had
- * sooner (Linux 6.12; before, nothing changes). */
-void role_set_slice(uint64_t us);
+/* How this role shares a CPU: so much nicer than who started us, and for how many
+ * microseconds once it is its turn; a short slice is had sooner (Linux 6.12; before, that
+ * changes nothing). Where it is refused, all works as well, only not as soon. */
+void role_share_cpu(int niceness, uint64_t slice_us);
 void role_run(struct role *r);
 void role_end(struct role *r);
 

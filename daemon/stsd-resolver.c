@@ -30,6 +30,8 @@
 #define TICK_MS 1000
 #define CACHE_STATS_TICKS 10
 #define READERS_TICKS 60
+/* While lookups go on, for it takes some milliseconds. */
+#define TRIM_TICKS 10
 #define STOP_MS 5000
 /* Cold lookups may wait for a time slice; answers from the cache must not. */
 #define NICENESS 10
@@ -337,7 +339,8 @@ on_tick(void *arg)
 		show_cache(r);
 	if (r->ticks % READERS_TICKS == 0)
 		sts_cache_check_readers(r->cache);
-	if (r->asked_lately && stats.fetches == 0) {
+	if (r->asked_lately && stats.fetches == 0 &&
+	    (stats.lookups == 0 || r->ticks % TRIM_TICKS == 0)) {
 		/* glibc keeps what a storm of lookups took, unless it is told. */
 		(void)malloc_trim(0);
 		r->asked_lately = stats.lookups > 0;
@@ -608,9 +611,7 @@ main(int argc, char **argv)
 		return ROLE_EXIT_USAGE;
 	}
 	if (role_begin(&r.role, "resolver", on_supervisor, &r)) {
-		if (nice(NICENESS) == -1)
-			log_say(LOG_LEVEL_DEBUG, "nice", "%s", strerror(errno));
-		role_set_slice(SLICE_US);
+		role_share_cpu(NICENESS, SLICE_US);
 		role_run(&r.role);
 	} else {
 		r.role.status = ROLE_EXIT_INTERNAL;

@@ -93,8 +93,10 @@ print_settings(const struct config_sources *sources)
 	if (c == NULL)
 		return status;
 	status = 0;
-	if (!config_print(c, stdout, true))
+	if (!config_print(c, stdout, true)) {
+		fputs("stsd: the settings cannot be printed\n", stderr);
 		status = ROLE_EXIT_INTERNAL;
+	}
 	config_free(c);
 	return status;
 }

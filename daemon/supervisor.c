@@ -603,6 +603,7 @@ start_candidate(struct supervisor *s)
 		.programs = &s->programs,
 		.site = crew_site(s->crew),
 		.clock = &s->clock,
+		.shares_fd = -1,
 		.on_ready = on_child_ready,
 		.on_numbers = on_numbers,
 		.arg = s };

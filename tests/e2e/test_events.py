@@ -26,7 +26,6 @@ ELSEWHERE = {
     "exec-failed": "a program that is there and cannot be executed: fault/daemon",
     "log-lost": "unit test_log; journal: it goes away",
     "metrics-failed": "no memory: fault/daemon",
-    "nice": "a kernel that refuses it",
     "policy-not-stored": "no memory: fault/daemon",
     "role-failed": "no memory, no descriptors: fault/daemon",
 }

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import signal
 import socket
 import threading
 
@@ -170,6 +171,34 @@ def shared_out(world):
         wait.until(lambda: sum(map(descriptors, workers)) >= sum(before) + 100, "all accepted")
         more = [descriptors(pid) - was for pid, was in zip(workers, before)]
         within(min(more), 40, 50, f"of a hundred, who has fewer of {more}")
+
+
+@case("workers = 2: one that is started again gets the next connections")
+def successor(world):
+    stsd = world.stsd(workers="2", log_level="info").start()
+    wait.until(lambda: " ready " in stsd.log(), "both work")
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(stsd.client())
+        gone, old = stsd.processes()["answerer"]
+        wait.until(lambda: descriptors(gone) + descriptors(old) > 100, "all accepted")
+        os.kill(gone, signal.SIGKILL)
+        wait.until(lambda: gone not in stsd.processes()["answerer"], "it is gone")
+        wait.until(lambda: len(stsd.processes()["answerer"]) == 2, "another one")
+        new = next(pid for pid in stsd.processes()["answerer"] if pid != old)
+        wait.until(lambda: "role=answerer" in stsd.log().split(f"pid={new}")[-1], "it has begun")
+        before = descriptors(new)
+
+        def has_come():
+            stack.enter_context(stsd.client())
+            return descriptors(new) > before
+        wait.until(has_come, "it accepts")
+        before = descriptors(old)
+        for _ in range(40):
+            client = stack.enter_context(stsd.client())
+            for _ in range(100):  # the next one comes after a while
+                same(client.ask(""), NOTFOUND)
+        within(descriptors(old) - before, 0, 20, "of forty, those to who has fifty already")
 
 
 @case("at max_connections the longest idle connection makes room")

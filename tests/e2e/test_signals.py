@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from time import monotonic
@@ -422,6 +423,15 @@ def effective(world):
         file.write(first.out)
     second_time = daemon.run([world.programs + "/stsd", "-T", "-c", path])
     same(settings(second_time.out), settings(first.out))
+
+
+@case("-T says when it cannot be written")
+def effective_full(world):
+    with open("/dev/full", "wb") as full:
+        told = subprocess.run([world.programs + "/stsd", "-T", "-c", "/dev/null"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    same(told.returncode, 70, "status")
+    contains(told.stderr, "cannot be printed")
 
 
 def settings(text):
