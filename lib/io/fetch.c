@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -737,6 +738,14 @@ collect(struct sts_fetcher *fr)
 		sts_timer_stop(fr->timer);
 }
 
+/* A handshake takes up to a millisecond: whoever waited for the CPU meanwhile gets it now,
+ * and not only when our slice is over. */
+static void
+give_way(void)
+{
+	(void)sched_yield();
+}
+
 static void
 on_curl_time(void *arg)
 {
@@ -745,6 +754,7 @@ on_curl_time(void *arg)
 
 	(void)curl_multi_socket_action(fr->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	collect(fr);
+	give_way();
 }
 
 static void
@@ -759,6 +769,7 @@ on_curl_ready(void *arg, int fd, unsigned what)
 		bits |= CURL_CSELECT_OUT;
 	(void)curl_multi_socket_action(fr->multi, fd, bits, &running);
 	collect(fr);
+	give_way();
 }
 
 static int
