@@ -15,8 +15,8 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
