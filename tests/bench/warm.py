@@ -62,7 +62,8 @@ def judge(figure, transport, count, told):
 
 def shared(bed):
     """Two workers, on all CPUs."""
-    server = bed.stsd(small(), workers=2).start()
+    server = bed.stsd(small(), workers=2, log_level="notice").start()
+    beds.wait.until(lambda: " ready " in server.log(), "both work")
     answerers = server.processes()["answerer"]
     for transport, address in beds.addresses(server).items():
         parts, told = [], []
