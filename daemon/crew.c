@@ -18,7 +18,6 @@
 struct slot {
 	struct crew *crew;
 	enum child_role role;
-	uint32_t worker;     /* an answerer's place in the shares */
 	struct child *child; /* NULL: vacant */
 	struct sts_timer *restart;
 	int64_t delay_ms;
@@ -32,13 +31,20 @@ struct crew {
 	struct slot slots[]; /* the resolver, then the answerers */
 };
 
+/* An answerer's, in the shares. */
+static uint32_t
+place_of(const struct slot *slot)
+{
+	return (uint32_t)(slot - slot->crew->slots) - 1;
+}
+
 static void
 slot_start(struct slot *slot)
 {
 	struct crew *crew = slot->crew;
 	struct child *resolver = crew->slots[0].child;
 
-	slot->child = child_new(&crew->config.start, slot->role, slot->worker);
+	slot->child = child_new(&crew->config.start, slot->role, place_of(slot));
 	if (slot->child == NULL) {
 		log_say(LOG_LEVEL_ERROR, "start-failed", "%s: %s",
 		    child_role_text(slot->role), strerror(errno));
@@ -91,7 +97,6 @@ crew_new(const struct crew_config *config, struct site *site)
 
 		slot->crew = crew;
 		slot->role = i == 0 ? CHILD_RESOLVER : CHILD_ANSWERER;
-		slot->worker = i == 0 ? 0 : (uint32_t)i - 1;
 		slot->delay_ms = RESTART_MS;
 		slot->restart = sts_timer_new(config->start.loop, on_restart, slot);
 		if (slot->restart == NULL) {
@@ -202,7 +207,7 @@ crew_lost(struct crew *crew, const struct child *c)
 	if (slot == NULL)
 		return;
 	if (slot->role == CHILD_ANSWERER && crew->shares != NULL)
-		shares_set(crew->shares, slot->worker, SHARES_NOBODY);
+		shares_set(crew->shares, place_of(slot), SHARES_NOBODY);
 	if (sts_loop_ms(crew->config.start.loop) - c->started_ms >= PROVEN_MS)
 		slot->delay_ms = RESTART_MS;
 	slot->child = NULL;

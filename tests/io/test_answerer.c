@@ -353,6 +353,17 @@ command(enum ipc_type type, int fd)
 		close(fd);
 }
 
+/* It has taken all that was sent to it before. */
+static void
+ping(void)
+{
+	it.ponged = false;
+	command(IPC_PING, -1);
+	for (int64_t late = now_ms() + PATIENCE_MS; !it.ponged && now_ms() < late;)
+		turn();
+	CHECK("ping", it.ponged);
+}
+
 /* Its resolver has the same settings, to begin with. */
 static struct sts_rules
 rules_by(struct sts_str settings)
@@ -700,6 +711,18 @@ test_dane(void)
 	connect_resolver();
 	check_query("believed again", fd, "QUERY unbelieved.example", SECURE);
 	CHECK("asked", it.asks == 1);
+	/* What it said while its servers did not validate ends with their first answer that
+	 * does, also for who has just had the reply. */
+	check_query("nobody validates", fd, "QUERY off.example", SECURE);
+	CHECK("not asked", it.asks == 1);
+	CHECK("told",
+	    ipc_send(it.resolver,
+		&(struct ipc_message){ .type = IPC_VALIDATES,
+		    .wait_ms = sts_clock_now() + 1,
+		    .fd = -1 }) == 0);
+	ping();
+	check_query("now they do", fd, "QUERY off.example", SECURE);
+	CHECK("asked", it.asks == 2);
 	/* Alone: what has expired does not count, and is not taken for "no DANE". */
 	ipc_free(it.resolver);
 	it.resolver = NULL;
@@ -1047,9 +1070,7 @@ test_stop_among_others(void)
 	fd = client();
 	check_query("before", fd, "QUERY .x", "NOTFOUND ");
 	command(IPC_STOP, -1);
-	command(IPC_PING, -1);
-	for (int64_t late = now_ms() + PATIENCE_MS; !it.ponged && now_ms() < late;)
-		turn();
+	ping();
 	check_query("not yet", fd, "QUERY enforce.example", SECURE);
 	check_closed("then it goes", fd);
 	CHECK("status 0", ended(PATIENCE_MS) == 0);
