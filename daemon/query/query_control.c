@@ -131,6 +131,7 @@ wait_for(const struct query_control *c, short events, int64_t deadline)
 	return n > 0;
 }
 
+/* False: not until the deadline. One that has hung up may have said why: that is read. */
 static bool
 send_until(struct query_control *c, struct sts_str bytes, int64_t deadline)
 {
@@ -139,9 +140,10 @@ send_until(struct query_control *c, struct sts_str bytes, int64_t deadline)
 
 		if (n >= 0)
 			bytes = sts_str_from(bytes, (size_t)n);
-		else if (errno == EAGAIN ? !wait_for(c, POLLOUT, deadline)
-					 : errno != EINTR)
+		else if (errno == EAGAIN && !wait_for(c, POLLOUT, deadline))
 			return false;
+		else if (errno != EAGAIN && errno != EINTR)
+			return true;
 	}
 	return true;
 }
@@ -150,7 +152,7 @@ static const char *
 closed(struct query_control *c, int error)
 {
 	c->closed = true;
-	return error == 0 || error == EPIPE || error == ECONNRESET
+	return error == 0 || error == ECONNRESET
 	    ? "the connection was closed without an answer"
 	    : strerror(error);
 }
@@ -227,10 +229,10 @@ exchange(struct query_control *c, struct sts_str request, int64_t deadline,
 	struct sts_str line = STS_STR_NONE;
 	const char *why;
 
-	if (!send_until(c, request, deadline))
-		why = errno == EAGAIN ? "no answer in time" : closed(c, errno);
-	else
+	if (send_until(c, request, deadline))
 		why = receive_until(c, &line, deadline);
+	else
+		why = "no answer in time";
 	if (why == NULL)
 		return judge(c, line, words);
 	hang_up(c);

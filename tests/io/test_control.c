@@ -670,6 +670,39 @@ test_strangers(void)
 	}
 }
 
+/* What was said before it hung up counts, though our question did not reach it. */
+static void
+test_last_words(void)
+{
+	struct query_control *c;
+	struct control_words words;
+	int fd = bind_unix(path), go[2], status, guest;
+	pid_t pid;
+	char asked[64];
+
+	if (pipe(go) == -1 || (pid = fork()) == -1)
+		abort();
+	if (pid == 0) {
+		(void)poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 5000);
+		guest = accept(fd, NULL, NULL);
+		(void)recv(guest, asked, sizeof(asked), 0);
+		say(guest, ANSWERS "ok 0.1.0 1 1\n");
+		if (read(go[0], asked, 1) == 1)
+			say(guest, "stsd-control/2 ok\n");
+		_exit(0);
+	}
+	c = open_control();
+	(void)close(fd);
+	CHECK("its last words", write(go[1], "", 1) == 1);
+	(void)waitpid(pid, &status, 0);
+	control_put_start(&request, "hello");
+	CHECK("its last words",
+	    query_control_ask(c, &request, 1000, &words) == QUERY_CONTROL_VERSION);
+	query_control_close(c);
+	(void)close(go[0]);
+	(void)close(go[1]);
+}
+
 static void
 test_nobody(void)
 {
@@ -723,6 +756,7 @@ main(void)
 	stop(pid);
 	test_nobody();
 	test_strangers();
+	test_last_words();
 	sts_buf_done(&request);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", directory);
 	return system(command) != 0 || test_failed;
