@@ -137,7 +137,7 @@ $(B)/tests/e2e/stsd: $(B)/daemon/stsd.o $(B)/tests/e2e/memcheck.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(libs_min)
 
 # What measures (tests/bench).
-BENCHES = $(patsubst %,$(B)/tests/bench/%,load echo fill world spread)
+BENCHES = $(patsubst %,$(B)/tests/bench/%,load echo fill world spread fetch)
 $(B)/tests/bench/load $(B)/tests/bench/echo: $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $<
 # What callgrind counts depends on the compiler and its flags.
@@ -147,7 +147,7 @@ $(COUNT): $(COUNT).o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_min)
 $(B)/tests/bench/spread: $(B)/tests/bench/spread.o $(PURE)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(PURE)
-$(B)/tests/bench/world: $(B)/tests/bench/world.o
+$(B)/tests/bench/world $(B)/tests/bench/fetch: $(B)/tests/bench/%: $(B)/tests/bench/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(shell $(PKG_CONFIG) --libs openssl)
 $(B)/tests/bench/fill: $(B)/tests/bench/fill.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(libs_min)

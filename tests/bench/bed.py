@@ -57,6 +57,11 @@ def cpu_ns(pids):
     return total
 
 
+def threads(pid):
+    """Of a process: each takes of a CPU what is its own."""
+    return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+
+
 def private_dirty(pids):
     """Bytes, of all of them; not of the cache's file, which stays the system's to write back
     and to drop, also where it lies in memory."""
@@ -317,12 +322,13 @@ class Echo:
 
 
 class World:
-    """DNS and policy hosts."""
+    """DNS and policy hosts; standard: at the ports 53 and 443."""
 
-    def __init__(self, bed, delay=0):
+    def __init__(self, bed, delay=0, standard=False):
         self._bed = bed
         ca_file = bed.new_folder("world") + "/ca.pem"
-        self._world = bed.spawn([bed.tool("world"), "-d", str(delay), ca_file],
+        self._world = bed.spawn([bed.tool("world"), "-d", str(delay),
+                                 *(["-s"] if standard else []), ca_file],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self._world.pid
         ports = json.loads(self._world.stdout.readline())
@@ -333,6 +339,13 @@ class World:
                          "https_port": ports["https"],
                          "ca_file": ca_file,
                          "allow_addresses": "127.0.0.0/8"}
+
+    def bare_fetch(self, count):
+        """What a fetch costs that is nothing else: {"cpu_ms", "ms"}, of the servers' CPU."""
+        made = on_cpu(SERVER_CPU, lambda: subprocess.run(
+            [self._bed.tool("fetch"), "-n", str(count), self.settings["ca_file"],
+             str(self.settings["https_port"])], check=True, stdout=subprocess.PIPE))
+        return json.loads(made.stdout)
 
     def give_way(self):
         """From now on whatever else wants its CPU gets it first."""

@@ -5,9 +5,10 @@
  * loopback addresses alone; every domain's policy host has another one, in one of some
  * thousand networks.
  *
- *	world [-d MS] CA_FILE
+ *	world [-d MS] [-s] CA_FILE
  *
- * -d delays each DNS answer, each first flight of a TLS server and each HTTP response.
+ * -d delays each DNS answer, each first flight of a TLS server and each HTTP response; -s
+ * takes the services' own ports, 53 and 443, for who can be told of no others.
  * Writes the authority's certificate to CA_FILE and the ports to stdout; then, for each line
  * that it reads, what it was asked so far. Ends when its input does.
  */
@@ -575,7 +576,7 @@ bury(void)
 }
 
 static void
-begin(const char *ca_file)
+begin(const char *ca_file, bool standard)
 {
 	for (int i = 0; i < DELAYS; i++)
 		delays[i].end = &delays[i].first;
@@ -585,8 +586,8 @@ begin(const char *ca_file)
 	(void)SSL_CTX_set_num_tickets(context, 0);
 	(void)SSL_CTX_set_tlsext_servername_callback(context, on_name);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
-	dns = bind_to(SOCK_DGRAM, INADDR_LOOPBACK, 0);
-	https = bind_to(SOCK_STREAM, INADDR_ANY, 0);
+	dns = bind_to(SOCK_DGRAM, INADDR_LOOPBACK, standard ? 53 : 0);
+	https = bind_to(SOCK_STREAM, INADDR_ANY, standard ? 443 : 0);
 	if (listen(https, 4096) == -1)
 		err(1, "listen");
 	https_port = port_of(https);
@@ -641,22 +642,29 @@ main(int argc, char **argv)
 {
 	struct epoll_event events[EVENTS];
 	struct rlimit files;
+	bool standard = false;
 	int c, n;
 
-	while ((c = getopt(argc, argv, "d:")) != -1) {
-		if (c != 'd')
+	while ((c = getopt(argc, argv, "d:s")) != -1)
+		switch (c) {
+		case 'd':
+			delays[DELAY_TRIP].ms = atoi(optarg);
+			break;
+		case 's':
+			standard = true;
+			break;
+		default:
 			exit(64);
-		delays[DELAY_TRIP].ms = atoi(optarg);
-	}
+		}
 	if (optind != argc - 1)
-		errx(64, "usage: world [-d MS] CA_FILE");
+		errx(64, "usage: world [-d MS] [-s] CA_FILE");
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
 	(void)prctl(PR_SET_TIMERSLACK, 1UL);
-	begin(argv[optind]);
+	begin(argv[optind], standard);
 	for (;;) {
 		wait_for(do_errands());
 		n = epoll_wait(epoll, events, EVENTS, 0);
