@@ -47,8 +47,9 @@ static size_t
 converse(SSL *ssl, const char *host, char *answer, size_t room)
 {
 	char request[256];
-	int n, asked = snprintf(request, sizeof(request),
-	    "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+	int n,
+	    asked = snprintf(request, sizeof(request),
+		"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: %s\r\n\r\n", host);
 	size_t got = 0;
 
 	if (SSL_connect(ssl) != 1 || SSL_write(ssl, request, asked) != asked)
