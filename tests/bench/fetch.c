@@ -47,10 +47,10 @@ static size_t
 converse(SSL *ssl, const char *host, char *answer, size_t room)
 {
 	char request[256];
-	int n,
-	    asked = snprintf(request, sizeof(request),
-		"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+	int asked = snprintf(request, sizeof(request),
+	    "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: %s\r\n\r\n", host);
 	size_t got = 0;
+	int n;
 
 	if (SSL_connect(ssl) != 1 || SSL_write(ssl, request, asked) != asked)
 		errx(1, "%s: no TLS", host);
