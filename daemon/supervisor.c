@@ -660,6 +660,8 @@ on_child_ready(void *arg, struct child *c)
 
 	if (c->role == CHILD_RESOLVER)
 		s->resolver_seen_ms = c->seen_ms;
+	if (s->stopping)
+		return; /* nobody new begins: he would not be told to end */
 	if (c == s->candidate) {
 		promote_candidate(s);
 	} else if (crew_has(s->next, c)) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Starting, stopping, reloading, and what is said when that cannot be."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -240,6 +241,20 @@ def term_in_reload(world):
     contains(stsd.log(), "reloading")
     same("reload-refused" in stsd.log(), False, "a refusal")
     same("signal=" in stsd.log(), False, "a kill")
+
+
+@case("TERM during a reload that is half way: its processes end as all others do")
+def term_half_way(world):
+    stsd = world.stsd(workers="3").start()
+    stsd.signal(signal.SIGSTOP, "answerer")  # so that the end takes its time
+    stsd.signal(signal.SIGHUP)
+    stsd.signal(signal.SIGTERM)
+    wait.until(lambda: len(re.findall(" sandbox .* role=resolver", stsd.log())) == 2,
+               "another resolver")
+    stsd.signal(signal.SIGCONT, "answerer")
+    same(stsd.wait(), 0, "status")
+    same("signal=" in stsd.log(), False, "a kill")
+    same(" reloaded " in stsd.log(), False, "a reload")
 
 
 @case("HUP before anything answers: once something does, it is ready")
