@@ -22,8 +22,8 @@ VERSION  = 0.1.0
 DEPS       = gcc make pkg-config libc6-dev libevent-dev libc-ares-dev libcurl4-openssl-dev \
              libssl-dev liblmdb-dev libidn2-dev ca-certificates
 DEPS_DEB   = build-essential debhelper dh-apparmor
-DEPS_DEMO  = postfix python3 openssl iproute2 util-linux
-DEPS_CHECK = $(DEPS_DEMO) nsd unbound nginx-light procps binutils clang clang-format \
+DEPS_DEMO  = postfix python3 iproute2 util-linux
+DEPS_CHECK = $(DEPS_DEMO) openssl nsd unbound nginx-light procps binutils clang clang-format \
              clang-tidy libclang-rt-dev mandoc shellcheck debootstrap ldnsutils \
              python3-jsonschema bash-completion valgrind systemd
 DEPS_LONG  = $(DEPS_CHECK) libc6-dbg

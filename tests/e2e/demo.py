@@ -12,7 +12,7 @@ sys.path.insert(0, HERE)
 
 from lab import namespace  # noqa: E402  pylint: disable=wrong-import-position
 
-TOOLS = ("ip", "mount", "openssl", "unshare", "postfix", "sendmail")
+TOOLS = ("ip", "mount", "unshare", "postfix", "sendmail")
 PROXY_PORT = 8462
 
 # Domain, mode, policy host, certificate of the mail host; what stsd must answer (%: the mail

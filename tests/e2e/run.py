@@ -20,7 +20,7 @@ sys.path.insert(0, HERE)
 
 from lab import cases, namespace  # noqa: E402  pylint: disable=wrong-import-position
 
-TOOLS = ("ip", "mount", "openssl", "unshare")
+TOOLS = ("ip", "mount", "unshare")
 TIME_LIMIT = 1200  # seconds for everything; then something hangs, and we say so
 WORKERS = min(4, (os.cpu_count() or 1) + 1)
 FIRST = ("doctor", "dane", "crashes", "watching", "signals", "fetch", "mail", "events")  # since they take longest

@@ -237,10 +237,7 @@ def tlsa(world, records, letter):
 @table("TLSA record, whole", [("certificate", 0), ("key", 1)])
 def tlsa_whole(world, selector):
     domain = make_domain(world, "n")
-    pem = world.pki.leaf(domain.mx)
-    command = {0: ["openssl", "x509", "-in", pem, "-outform", "DER"],
-               1: ["openssl", "pkey", "-in", world.pki.key, "-pubout", "-outform", "DER"]}
-    der = subprocess.run(command[selector], stdout=subprocess.PIPE, check=True).stdout
+    der = world.pki.der(domain.mx) if selector == 0 else world.pki.der()
     world.dns.add("_25._tcp." + domain.mx[0], "TLSA", (3, selector, 0, der))
     expect(validating(world), domain, "D")
 

@@ -201,7 +201,7 @@ def memory(world):
 
 # What it costs (a run takes at most 1.2 times its slowest chain of round trips).
 
-TRIP = 0.2  # seconds of each DNS answer
+TRIP = 0.4  # seconds of each DNS answer
 
 
 @table("a run takes as long as its slowest chain", [

@@ -22,7 +22,7 @@ sys.path.insert(0, ROOT + "/tests/e2e")
 
 from lab import namespace, socketmap, wait  # noqa: E402  pylint: disable=wrong-import-position
 
-TOOLS = ("ip", "mount", "openssl", "unshare")
+TOOLS = ("ip", "mount", "unshare")
 DOMAINS = 48  # new ones for an empty cache; when all are known, it begins anew
 ASKERS = 3
 NEW = 2  # that an asker asks for in one life

@@ -23,7 +23,7 @@ sys.path.insert(0, ROOT + "/tests/e2e")
 
 from lab import namespace, socketmap, wait  # noqa: E402  pylint: disable=wrong-import-position
 
-TOOLS = ("ip", "mount", "openssl", "unshare")
+TOOLS = ("ip", "mount", "unshare")
 ROLES = ("supervisor", "answerer", "resolver")
 KINDS = ("memory", "write", "map", "fork", "accept", "random", "descriptor", "store", "disk")
 PAGE = struct.Struct("=IIQQQ32s" + f"{len(ROLES) * len(KINDS)}Q")  # page.c

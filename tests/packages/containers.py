@@ -21,7 +21,7 @@ sys.path.insert(0, ROOT + "/tests/e2e")
 
 from lab import cases, daemon, debian13, namespace, socketmap, wait  # noqa: E402  pylint: disable=wrong-import-position
 
-TOOLS = ("buildah", "podman", "runc", "ip", "mount", "openssl", "unshare")
+TOOLS = ("buildah", "podman", "runc", "ip", "mount", "unshare")
 SOURCES = ("Makefile", "daemon", "lib", "postfix", "docker/Dockerfile", "docker/rootfs",
            "docker/unbound.conf")
 KEPT = ROOT + "/build/containers"

@@ -22,7 +22,7 @@ from lab import wait  # noqa: E402  pylint: disable=wrong-import-position
 from lab.world import WEB_SILENT  # noqa: E402  pylint: disable=wrong-import-position
 from test_dane import make_domain  # noqa: E402  pylint: disable=wrong-import-position
 
-TOOLS = ("ip", "mount", "openssl", "unshare", "prometheus", "promtool")
+TOOLS = ("ip", "mount", "unshare", "prometheus", "promtool")
 STSD = "127.0.0.1:9461"
 PROMETHEUS = "127.0.0.1:9090"
 WINDOW = "20s"  # of rates: twenty samples

@@ -3,7 +3,6 @@
 Postfix of each version that is there. Made once, for many cases."""
 import hashlib
 import itertools
-import subprocess
 
 from . import debian13, signed, tlsrpt
 from .cases import Skip
@@ -58,16 +57,11 @@ class Mailroom:
         self.world = world
         self.dns = signed.make(world.new_folder("mailroom") + "/dns")
         self._addresses = (f"198.18.{6 + n // 250}.{1 + n % 250}" for n in itertools.count())
-        self._key = self._digest_of_key()
+        self._key = hashlib.sha256(self.world.pki.der()).hexdigest()
         self._transports = []
         self._postfixes = {}
         self._collector = None
         self.stsd = None
-
-    def _digest_of_key(self):
-        der = subprocess.run(["openssl", "pkey", "-in", self.world.pki.key, "-pubout",
-                              "-outform", "DER"], stdout=subprocess.PIPE, check=True).stdout
-        return hashlib.sha256(der).hexdigest()
 
     # What there is, before it starts.
 
