@@ -22,7 +22,7 @@ from lab import cases, namespace  # noqa: E402  pylint: disable=wrong-import-pos
 
 TOOLS = ("ip", "mount", "unshare")
 TIME_LIMIT = 1200  # seconds for everything; then something hangs, and we say so
-WORKERS = min(4, (os.cpu_count() or 1) + 1)
+WORKERS = min(6, (os.cpu_count() or 1) + 2)
 FIRST = ("doctor", "dane", "crashes", "watching", "signals", "fetch", "mail", "events")  # since they take longest
 RECORD = 64  # bytes of a name in the pipe: short reads never tear one
 
