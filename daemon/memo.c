@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* About a thousand replies: what more is asked within one second, the cache answers. */
-#define ROOM (128u * 1024)
+/* About a thousand replies, of any kind; a quarter of them while fewer than one in five
+ * questions is known: then more would only be memory. */
+#define ROOM (512u * 1024)
+#define ROOM_AT_FIRST (ROOM / 4)
+#define WORTH 4	    /* unknown ones for each that is known */
 #define SLOTS 4096u /* a power of two */
 #define WAYS 4u	    /* slots in which a question may be, side by side */
 
@@ -23,8 +26,9 @@ struct slot {
 struct memo {
 	int64_t second;
 	uint64_t commit;
-	uint32_t turn; /* from 1 on */
-	uint32_t used; /* bytes of the room */
+	uint32_t turn;		/* from 1 on */
+	uint32_t used;		/* bytes of the room */
+	uint64_t found, missed; /* questions of this turn */
 	struct slot slots[SLOTS];
 	char room[ROOM];
 };
@@ -49,6 +53,7 @@ void
 memo_forget(struct memo *m)
 {
 	m->used = 0;
+	m->found = m->missed = 0;
 	if (++m->turn != 0)
 		return;
 	/* After four billion turns: none of the first may be taken for one of these. */
@@ -95,8 +100,7 @@ first_slot(struct sts_str question)
 }
 
 bool
-memo_find(const struct memo *m, struct sts_str question, struct sts_str *reply,
-    uint8_t *tag)
+memo_find(struct memo *m, struct sts_str question, struct sts_str *reply, uint8_t *tag)
 {
 	const struct slot *slot = &m->slots[first_slot(question)];
 
@@ -110,8 +114,10 @@ memo_find(const struct memo *m, struct sts_str question, struct sts_str *reply,
 			continue;
 		*reply = (struct sts_str){ at + kept.question_n, kept.reply_n };
 		*tag = kept.tag;
+		m->found++;
 		return true;
 	}
+	m->missed++;
 	return false;
 }
 
@@ -120,9 +126,9 @@ memo_keep(struct memo *m, struct sts_str question, struct sts_str reply, uint8_t
 {
 	struct slot *slot = &m->slots[first_slot(question)];
 	struct kept kept = { .tag = tag };
-	size_t room = ROOM - m->used;
+	uint32_t whole = m->found * WORTH >= m->missed ? ROOM : ROOM_AT_FIRST, i = 0;
+	size_t room = whole > m->used ? whole - m->used : 0;
 	char *at = m->room + m->used;
-	uint32_t i = 0;
 
 	while (i < WAYS && slot[i].turn == m->turn)
 		i++;

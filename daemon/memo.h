@@ -14,8 +14,9 @@
  * ends with the second, with a commit to the cache, or when it is told to forget; and
  * nothing has to be known here of when an answer may change.
  *
- * Pure: it is told the time. Its memory is fixed, and touched only as it fills; what has
- * no room is not kept.
+ * Pure: it is told the time. Its memory is fixed, half a megabyte, and touched only as it
+ * fills: to a quarter, unless what is kept is asked for again. What has no room is not
+ * kept.
  */
 struct memo;
 
@@ -29,7 +30,7 @@ void memo_turn(struct memo *m, int64_t second, uint64_t commit);
 void memo_forget(struct memo *m);
 
 /* The reply, lent until the next memo_keep, and what was kept with it. False: unknown. */
-bool memo_find(const struct memo *m, struct sts_str question, struct sts_str *reply,
+bool memo_find(struct memo *m, struct sts_str question, struct sts_str *reply,
     uint8_t *tag);
 void memo_keep(struct memo *m, struct sts_str question, struct sts_str reply,
     uint8_t tag);

@@ -47,8 +47,10 @@ def hanging(bed):
 
 def paced(bed, address, pids):
     words = [word for pid in pids for word in ("-p", pid)]
-    return bed.load(address, "-c", 16, "-n", HOT, "-r", RATE, "-s", SECONDS, "-w", WARM, "-e", "OK secure",
-                    *words)
+    load = bed.start_load(address, "-c", 16, "-n", HOT, "-r", RATE, "-s", SECONDS, "-w", WARM,
+                          "-e", "OK secure", *words)
+    beds.keep_others_off([load.pid])
+    return bed.result(load)
 
 
 def rounds(bed, server):

@@ -167,33 +167,61 @@ keep_many(void)
 	}
 }
 
-/* One after the other, up to more than it has room for. */
+/* A quarter of the room, and all of it while one of five questions is known. */
+#define QUARTER (128 * 1024)
+#define HEAD 12 /* of each reply that is kept */
+static char large[4 * QUARTER];
+
+static const struct {
+	const char *what; /* NULL: another turn */
+	size_t n;	  /* of the reply to something new */
+	bool kept;
+	unsigned again; /* how often it is then asked for */
+} sizes[] = {
+	{ "exactly a quarter", QUARTER - HEAD - 1, true, 0 },
+	{ "nothing more", 0, false, 0 },
+	{ NULL, 0, false, 0 },
+	{ "one byte too many", QUARTER - HEAD, false, 0 },
+	{ "leaves all of it", QUARTER - HEAD - 1, true, 0 },
+	{ NULL, 0, false, 0 },
+	{ "one", QUARTER / 2, true, 1 },
+	{ "one of three: all of the room is there", QUARTER * 3 / 2, true, 0 },
+	{ "one of four", 1, true, 0 },
+	{ "one of five", 1, true, 0 },
+	{ "one of six", 1, false, 0 },
+	{ NULL, 0, false, 0 },
+	{ "one", 1, true, 2 },
+	{ "exactly the room", 4 * QUARTER - 2 * (HEAD + 1) - 1, true, 0 },
+	{ "no room at all", 0, false, 0 },
+	{ NULL, 0, false, 0 },
+	{ "one", 1, true, 2 },
+	{ "one byte more than the room", 4 * QUARTER - 2 * (HEAD + 1), false, 0 },
+};
+
 static void
 keep_large(void)
 {
-	static const size_t sizes[] = { 1, 1000, 60000, 100000, 131000, 131072, 200000,
-		1 };
-	static char large[200000];
+	int64_t second = 1000;
+	struct sts_str reply;
+	uint8_t tag;
 
-	memset(large, 'x', sizeof(large));
-	memo_turn(memo, 1000, 1);
+	memo_turn(memo, second, 1);
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct sts_str asked = question_of(i);
-		struct sts_str reply;
-		uint8_t tag;
+		char question[2] = { (char)('a' + i), '\0' };
+		struct sts_str asked = sts_str_of(question);
+		const char *what = sizes[i].what;
 
-		memo_keep(memo, asked, (struct sts_str){ large, sizes[i] }, 1);
-		CHECK("large: kept where there is room",
-		    memo_find(memo, asked, &reply, &tag) == (i < 3 || i == 7));
+		if (what == NULL) {
+			memo_turn(memo, ++second, 1);
+			continue;
+		}
+		CHECK(what, !memo_find(memo, asked, &reply, &tag));
+		memo_keep(memo, asked, (struct sts_str){ large, sizes[i].n }, 1);
+		if (!sizes[i].kept)
+			CHECK(what, !memo_find(memo, asked, &reply, &tag));
+		for (unsigned n = 0; n < sizes[i].again; n++)
+			CHECK(what, memo_find(memo, asked, &reply, &tag));
 	}
-	memo_keep(memo, (struct sts_str){ large, sizeof(large) }, STS_STR("x"), 1);
-	memo_turn(memo, 1001, 1);
-	memo_keep(memo, STS_STR("a"), (struct sts_str){ large, 131059 }, 1);
-	check_found("exactly the room", "a", (struct sts_str){ large, 131059 }, 1);
-	memo_turn(memo, 1002, 1);
-	memo_keep(memo, STS_STR("aa"), (struct sts_str){ large, 131059 }, 1);
-	memo_keep(memo, STS_STR("b"), STS_STR("c"), 1);
-	check_found("one byte too many leaves all of it", "b", STS_STR("c"), 1);
 }
 
 int
