@@ -47,7 +47,7 @@ def crowd(bed, world):
 def storm(bed, world):
     server, address = stsd(bed, world)
     bed.load(address, "-c", 100, "-o", "-n", 2000, "-f", 5000, "-w", 0, "-s", 120)
-    after = least(server, STORM)
+    after = least(beds.all_pids(server), STORM)
     yield Row("memory", "after a storm of 2,000 fetches", f"<= {STORM:.1f} MB", shown(server),
               after <= STORM)
     bed.stop(server)
@@ -57,12 +57,12 @@ def megabytes(server):
     return beds.private_dirty(beds.all_pids(server)) / MB
 
 
-def least(server, enough):
-    """What is left once it had time to give back what it took."""
+def least(pids, enough=0):
+    """What is left once they had time to give back what they took."""
     seen = []
 
     def look():
-        seen.append(megabytes(server))
+        seen.append(beds.private_dirty(pids) / MB)
         return seen[-1] <= enough
     try:
         wait.until(look, "memory is given back", SETTLE)
