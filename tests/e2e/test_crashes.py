@@ -127,11 +127,12 @@ def kill_at_random(world, roles):
     told = []
     for turn in range(5 * ROUNDS):
         if turn >= ROUNDS and len(told) >= ROUNDS:
-            break  # where all is slow, few answers come before a kill
+            break
         domains = [world.domain() for _ in range(4)]
         cold = threading.Thread(target=ask_all, args=(stsd, domains, told))
         cold.start()
-        threading.Event().wait(choice.random() * 0.1)  # the random moment
+        # The random moment; where all is slow, few answers come before an early one.
+        threading.Event().wait(choice.random() * 0.1 * (1 + turn // ROUNDS))
         if roles:
             stsd.signal(signal.SIGKILL, choice.choice(roles))
         else:
