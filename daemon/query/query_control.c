@@ -131,7 +131,6 @@ wait_for(const struct query_control *c, short events, int64_t deadline)
 	return n > 0;
 }
 
-/* False: not until the deadline. One that has hung up may have said why: that is read. */
 static bool
 send_until(struct query_control *c, struct sts_str bytes, int64_t deadline)
 {
@@ -140,10 +139,9 @@ send_until(struct query_control *c, struct sts_str bytes, int64_t deadline)
 
 		if (n >= 0)
 			bytes = sts_str_from(bytes, (size_t)n);
-		else if (errno == EAGAIN && !wait_for(c, POLLOUT, deadline))
+		else if (errno == EAGAIN ? !wait_for(c, POLLOUT, deadline)
+					 : errno != EINTR)
 			return false;
-		else if (errno != EAGAIN && errno != EINTR)
-			return true;
 	}
 	return true;
 }
@@ -229,10 +227,11 @@ exchange(struct query_control *c, struct sts_str request, int64_t deadline,
 	struct sts_str line = STS_STR_NONE;
 	const char *why;
 
-	if (send_until(c, request, deadline))
+	/* One that has hung up on us may have said why. */
+	if (send_until(c, request, deadline) || errno == EPIPE || errno == ECONNRESET)
 		why = receive_until(c, &line, deadline);
 	else
-		why = "no answer in time";
+		why = errno == EAGAIN ? "no answer in time" : closed(c, errno);
 	if (why == NULL)
 		return judge(c, line, words);
 	hang_up(c);

@@ -84,7 +84,8 @@ def latency(bed):
     told = bed.load(address, "-o", "-n", 50, "-w", 0, "-s", 60, "-e", "OK secure")
     over = told["p50"] / 1000 - TRIPS * TRIP_MS
     yield Row("cold lookups", f"latency, {TRIPS} round trips of {TRIP_MS} ms",
-              f"<= {TRIPS * TRIP_MS} + {OVERHEAD_MS} ms", f"{TRIPS * TRIP_MS} + {over:.1f} ms (bare fetch + {bare:.1f})",
+              f"<= {TRIPS * TRIP_MS} + {OVERHEAD_MS} ms",
+              f"{TRIPS * TRIP_MS} + {over:.1f} ms (bare fetch + {bare:.1f})",
               over <= OVERHEAD_MS and not told["bad"], told)
     bed.stop(server)
     world.stop()
